@@ -11,6 +11,8 @@ export interface SyncedTable {
   /** The provider's name, as messages show it. */
   readonly provider: string;
   readonly resource: Resource;
+  /** The table's columns in the database, in their order: what an INSERT without a column list means. */
+  readonly columnNames: readonly string[];
   /** Rows a statement; an absent verb is not offered. Never above the resource's ceilings. */
   readonly limits: Readonly<Partial<Record<Verb, number>>>;
 }

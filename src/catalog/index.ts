@@ -1,0 +1,1 @@
+export type { Catalog, SyncedTable } from './synced-table.js';

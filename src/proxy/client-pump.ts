@@ -1,0 +1,170 @@
+/**
+ * The client's side of a session. Chunks go to the database as they came; headers are hopped over to check lengths and to
+ * keep the pipeline's state. Only a Query or Parse is looked at, and whatever else the interceptor asks to follow.
+ */
+import type { Socket } from 'node:net';
+import { Front, maxFrontendLength } from '../wire/index.js';
+import { frontendCounts, type Pipeline } from './pipeline.js';
+
+/** What became of a message that was looked at: the pump forwards it, or it has been dealt with. */
+export type Verdict = 'pass' | 'consumed';
+
+export interface Interceptor {
+  /** Whether every message is to be looked at, not only Query and Parse. */
+  readonly following: boolean;
+  /** Looks at a whole message. While a promise is open, nothing further of the client's stream moves. */
+  inspect(type: number, message: Buffer): Verdict | Promise<Verdict>;
+}
+
+export interface ClientEvents {
+  /** Bytes that the protocol does not allow. The pump takes nothing more. */
+  violation(what: string): void;
+  /** An interception failed in a way that leaves the session unusable. */
+  broken(error: unknown): void;
+}
+
+export interface ClientPumpOptions {
+  readonly client: Socket;
+  readonly backend: Socket;
+  readonly pipeline: Pipeline;
+  readonly interceptor: Interceptor | null;
+  readonly events: ClientEvents;
+  /** A statement longer than this (bytes) goes through unseen. */
+  readonly maxInspected: number;
+}
+
+export class ClientPump {
+  readonly #options: ClientPumpOptions;
+  /** Body bytes of the current message that are still to come. */
+  #skip = 0;
+  /** Pieces of a message that is held until it is whole, and how many bytes that takes. */
+  #held: Buffer[] = [];
+  #heldBytes = 0;
+  #needed = 0;
+  #deciding = false;
+  #dead = false;
+
+  constructor(options: ClientPumpOptions) {
+    this.#options = options;
+  }
+
+  /** Takes a chunk; false asks to stop reading from the client until the backend drains. */
+  push(chunk: Buffer): boolean {
+    if (this.#dead) return true;
+    if (this.#deciding || this.#heldBytes > 0) {
+      this.#hold(chunk);
+      if (this.#deciding || this.#heldBytes < this.#needed) return !this.#deciding;
+      return this.#process(this.#takeHeld());
+    }
+    return this.#process(chunk);
+  }
+
+  #hold(chunk: Buffer): void {
+    this.#held.push(chunk);
+    this.#heldBytes += chunk.length;
+  }
+
+  #takeHeld(): Buffer {
+    const all = this.#held.length === 1 ? this.#held[0] : undefined;
+    const whole = all ?? Buffer.concat(this.#held, this.#heldBytes);
+    this.#held = [];
+    this.#heldBytes = 0;
+    this.#needed = 0;
+    return whole;
+  }
+
+  #forward(chunk: Buffer, from: number, to: number): boolean {
+    if (to <= from) return true;
+    const { backend } = this.#options;
+    return backend.write(from === 0 && to === chunk.length ? chunk : chunk.subarray(from, to));
+  }
+
+  #process(chunk: Buffer): boolean {
+    const { pipeline, interceptor } = this.#options;
+    const end = chunk.length;
+    let sent = 0;
+    let at = Math.min(this.#skip, end);
+    this.#skip -= at;
+    while (end - at >= 5) {
+      const type = chunk[at] ?? 0;
+      const length = chunk.readUInt32BE(at + 1);
+      const most = maxFrontendLength(type);
+      if (length < 4 || length > most) return this.#violation(chunk, sent, at, type, most);
+      const next = at + 1 + length;
+      if (interceptor !== null && this.#wants(type, interceptor.following)) {
+        if (next <= end) {
+          const verdict = interceptor.inspect(type, chunk.subarray(at, next));
+          if (verdict !== 'pass') {
+            this.#forward(chunk, sent, at);
+            if (verdict !== 'consumed') return this.#wait(verdict, chunk, at, next);
+            sent = next;
+            at = next;
+            continue;
+          }
+        } else if (next - at <= this.#options.maxInspected) {
+          this.#needed = next - at;
+          this.#hold(chunk.subarray(at));
+          return this.#forward(chunk, sent, at);
+        }
+      }
+      count(pipeline, type);
+      if (next > end) {
+        this.#skip = next - end;
+        return this.#forward(chunk, sent, end);
+      }
+      at = next;
+    }
+    if (at < end) {
+      this.#needed = 5;
+      this.#hold(chunk.subarray(at));
+    }
+    return this.#forward(chunk, sent, at);
+  }
+
+  #wants(type: number, following: boolean): boolean {
+    return type === Front.query || type === Front.parse || (following && type !== Front.copyData);
+  }
+
+  /** Stops the stream at a message until its verdict is there, then goes on behind or with it. */
+  #wait(verdict: Promise<Verdict>, chunk: Buffer, at: number, next: number): boolean {
+    const { client, backend, pipeline, events } = this.#options;
+    this.#deciding = true;
+    this.#needed = Number.POSITIVE_INFINITY;
+    if (next < chunk.length) this.#hold(chunk.subarray(next));
+    client.pause();
+    verdict.then(
+      (decided) => {
+        if (this.#dead) return;
+        if (decided === 'pass') {
+          count(pipeline, chunk[at] ?? 0);
+          backend.write(chunk.subarray(at, next));
+        }
+        this.#deciding = false;
+        const flowing = this.#heldBytes === 0 || this.#process(this.#takeHeld());
+        if (!this.#deciding && (flowing || !backend.writableNeedDrain)) client.resume();
+      },
+      (error: unknown) => {
+        this.#dead = true;
+        events.broken(error);
+      },
+    );
+    return true;
+  }
+
+  /** What precedes the offending bytes still reaches the database. */
+  #violation(chunk: Buffer, sent: number, at: number, type: number, most: number): boolean {
+    this.#forward(chunk, sent, at);
+    this.#dead = true;
+    this.#options.events.violation(
+      most === 0 ? `invalid frontend message type ${type}` : `invalid message length in a message of type ${type}`,
+    );
+    return true;
+  }
+}
+
+function count(pipeline: Pipeline, type: number): void {
+  if (frontendCounts[type] === 1) pipeline.asked++;
+  else if (type === Front.sync) pipeline.sentSync();
+  else if (type === Front.query || type === Front.functionCall) pipeline.sentQuery();
+  else if (type === Front.copyDone || type === Front.copyFail) pipeline.sentCopyEnd();
+}

@@ -1,0 +1,67 @@
+/** The SQL that evaluates a mutation in the client's session and reads back its rows. Pure text. */
+import type { SyncedTable } from '../../catalog/index.js';
+import type { Column } from '../../provider/index.js';
+import { type Mutation, quoteIdentifier } from '../../sql/index.js';
+
+/**
+ * The expression whose text is a column's canonical form (see ColumnType), whatever DateStyle, time zone or
+ * client settings the session has.
+ */
+function canonical(alias: string, column: Column | undefined, name: string): string {
+  const value = `${quoteIdentifier(alias)}.${quoteIdentifier(name)}`;
+  switch (column?.type) {
+    case 'timestamptz':
+    case 'date':
+    case 'boolean':
+    case 'double precision':
+      return `pg_catalog.to_jsonb(${value}) OPERATOR(pg_catalog.#>>) '{}'`;
+    case 'text[]':
+      return `pg_catalog.to_jsonb(${value})::pg_catalog.text`;
+    case 'bytea':
+      return `pg_catalog.encode(${value}, 'base64')`;
+    default:
+      return `${value}::pg_catalog.text`;
+  }
+}
+
+/** Columns that stand in front of the client's own RETURNING list: the key, the whole row, each assigned column. */
+export function evaluationColumns(mutation: Mutation, table: SyncedTable, columns: readonly string[]): string[] {
+  const alias = mutation.targetAlias;
+  const byName = new Map(table.resource.columns.map((column) => [column.name, column]));
+  return [
+    `${quoteIdentifier(alias)}.${quoteIdentifier(table.resource.key)}::pg_catalog.text`,
+    `pg_catalog.to_jsonb(${quoteIdentifier(alias)}.*)::pg_catalog.text`,
+    ...columns.map((name) => canonical(alias, byName.get(name), name)),
+  ];
+}
+
+/**
+ * What RETURNING is evaluated over: the target's row type filled from parameter `$n`, a JSON array of
+ * `{"b": evaluated row, "o": confirmed values}` in the statement's order.
+ */
+export function confirmedRowsFrom(mutation: Mutation, table: SyncedTable, parameter: number): string {
+  const type = `${quoteIdentifier(table.schema)}.${quoteIdentifier(table.name)}`;
+  return (
+    `pg_catalog.jsonb_populate_recordset(NULL::${type}, (SELECT COALESCE(pg_catalog.jsonb_agg(` +
+    `(u.v OPERATOR(pg_catalog.->) 'b') OPERATOR(pg_catalog.||) (u.v OPERATOR(pg_catalog.->) 'o') ORDER BY u.n), '[]') ` +
+    `FROM pg_catalog.jsonb_array_elements($${parameter}::pg_catalog.jsonb) WITH ORDINALITY AS u(v, n))) ` +
+    `AS ${quoteIdentifier(mutation.targetAlias)}`
+  );
+}
+
+/** The columns that a mutation names; an insert without a list names the table's own, in order. */
+export function namedColumns(mutation: Mutation, table: SyncedTable): readonly string[] {
+  if (mutation.verb === 'delete') return [];
+  if (mutation.verb === 'update') return mutation.assigned;
+  const { insert } = mutation;
+  if (insert === null || insert.source === 'default values') return [];
+  if (insert.columns !== null) return insert.columns;
+  const all = table.columnNames;
+  const given = insert.defaults[0]?.length;
+  return given === undefined ? all : all.slice(0, given);
+}
+
+/** JSON text whose every character is ASCII, so that no client encoding can change it. */
+export function asciiJson(json: string): string {
+  return json.replace(/[\u0080-\uffff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}

@@ -1,0 +1,241 @@
+/**
+ * Watches a client's messages for mutations of synced tables. Parse, Bind and Describe of one go to the database as they
+ * are; its Execute, or a Query that holds one, is taken out of the stream and run by the write path.
+ */
+import { serialize } from 'pg-protocol';
+import { type Analysis, type RelationName, screen, type Statement } from '../../sql/index.js';
+import {
+  Back,
+  commandComplete,
+  Front,
+  portalSuspended,
+  readBind,
+  readExecute,
+  readParse,
+  readQuery,
+  readTarget,
+} from '../../wire/index.js';
+import type { Interceptor, Verdict } from '../client-pump.js';
+import type { Dialogue } from './dialogue.js';
+import { type MutationPortal, Registry } from './registry.js';
+import { Runner, type RunnerSession } from './runner.js';
+import { Script } from './script.js';
+
+export interface InterceptedSession extends RunnerSession {
+  /** What the session's client_encoding means for the parser; null where offsets could not be trusted. */
+  readonly encoding: 'utf8' | 'ascii-superset-single-byte' | null;
+  /** Resolves once nothing is outstanding at the backend. */
+  quiet(): Promise<void>;
+}
+
+export class Interception implements Interceptor {
+  readonly #session: InterceptedSession;
+  readonly #registry = new Registry();
+  readonly #runner: Runner;
+  /** A mutation is under way. */
+  busy = false;
+
+  constructor(session: InterceptedSession) {
+    this.#session = session;
+    this.#runner = new Runner(session);
+  }
+
+  get following(): boolean {
+    return !this.#registry.empty || this.#runner.ownBlock;
+  }
+
+  /** To be told of every ReadyForQuery. */
+  ready(): void {
+    if (this.#session.pipeline.status === 'I') this.#registry.transactionEnded();
+  }
+
+  inspect(type: number, message: Buffer): Verdict | Promise<Verdict> {
+    switch (type) {
+      case Front.query:
+        return this.#query(message);
+      case Front.parse:
+        return this.#parse(message);
+      case Front.bind: {
+        const bind = readBind(message);
+        if (bind !== null) this.#registry.bound(bind);
+        return 'pass';
+      }
+      case Front.execute:
+        return this.#execute(message);
+      case Front.close: {
+        const target = readTarget(message);
+        if (target?.kind === 'S') this.#registry.closedStatement(target.name);
+        else if (target?.kind === 'P') this.#registry.closedPortal(target.name);
+        return 'pass';
+      }
+      case Front.sync:
+        return this.#runner.ownBlock ? this.#during((dialogue) => this.#endPipeline(dialogue), true) : 'pass';
+      default:
+        return 'pass';
+    }
+  }
+
+  /** Whether a name could mean a synced table. */
+  #candidate(relation: RelationName): boolean {
+    const { catalog } = this.#session.port;
+    return relation.schema === null
+      ? catalog.named(relation.name).length > 0
+      : catalog.find(relation.schema, relation.name) !== undefined;
+  }
+
+  #interesting(statement: Statement): boolean {
+    if (statement.kind === 'mutation') return this.#candidate(statement.target);
+    if (statement.kind === 'unsplittable') return statement.targets.some((target) => this.#candidate(target));
+    return false;
+  }
+
+  /** The text's statements, at once when it is known, or null when it need not be looked at. */
+  #analysis(text: Buffer): Analysis | Promise<Analysis> | null {
+    const { encoding, port } = this.#session;
+    if (encoding === null || !screen(text.toString('latin1'))) return null;
+    return port.analyser.cached(text, encoding) ?? port.analyser.analyse(Buffer.from(text), encoding);
+  }
+
+  #query(message: Buffer): Verdict | Promise<Verdict> {
+    const query = readQuery(message);
+    if (query === null) return 'pass';
+    this.#registry.simpleQuery();
+    const analysis = this.#analysis(query.text);
+    if (analysis === null) return this.#runner.ownBlock ? this.#script(message, query.text, null) : 'pass';
+    if (!(analysis instanceof Promise)) return this.#queryOf(message, query.text, analysis);
+    return analysis.then((known) => this.#queryOf(message, query.text, known));
+  }
+
+  #queryOf(message: Buffer, text: Buffer, analysis: Analysis): Verdict | Promise<Verdict> {
+    const statements = analysis.kind === 'statements' ? analysis.statements : [];
+    const concerned = statements.some((statement) => this.#interesting(statement));
+    if (!concerned && !this.#runner.ownBlock) return 'pass';
+    return this.#script(message, text, concerned ? statements : null);
+  }
+
+  #script(message: Buffer, text: Buffer, statements: readonly Statement[] | null): Promise<Verdict> {
+    const script = new Script({
+      session: this.#session,
+      runner: this.#runner,
+      message: Buffer.from(message),
+      text: Buffer.from(text),
+      interesting: (statement) => this.#interesting(statement),
+    });
+    return this.#during((dialogue) => script.run(dialogue, statements));
+  }
+
+  #parse(message: Buffer): Verdict | Promise<Verdict> {
+    const parse = readParse(message);
+    if (parse === null) return 'pass';
+    const analysis = this.#analysis(parse.text);
+    if (analysis === null) {
+      this.#registry.parsed(parse.name, null);
+      return 'pass';
+    }
+    const register = (known: Analysis): Verdict => {
+      const only = known.kind === 'statements' && known.statements.length === 1 ? known.statements[0] : undefined;
+      const mutation = only?.kind === 'mutation' && this.#candidate(only.target) ? only : null;
+      this.#registry.parsed(
+        parse.name,
+        mutation === null
+          ? null
+          : { name: parse.name, mutation, text: Buffer.from(parse.text), declaredTypes: parse.parameterTypes },
+      );
+      return 'pass';
+    };
+    return analysis instanceof Promise ? analysis.then(register) : register(analysis);
+  }
+
+  #execute(message: Buffer): Verdict | Promise<Verdict> {
+    const execute = readExecute(message);
+    const portal = execute === null ? undefined : this.#registry.portal(execute.portal);
+    if (execute === null || portal === undefined) return 'pass';
+    return this.#during((dialogue) =>
+      portal.result === null
+        ? this.#executeMutation(dialogue, portal, execute.maxRows)
+        : this.#handOut(portal, execute.maxRows),
+    );
+  }
+
+  /** Runs something with the backend's answers captured. Passes the message on when the pipeline has failed before it. */
+  async #during(action: (dialogue: Dialogue) => Promise<Verdict>, evenFailed = false): Promise<Verdict> {
+    const { dialogue } = this.#session;
+    this.busy = true;
+    try {
+      const usable = await dialogue.open(this.#session.quiet());
+      try {
+        return usable || evenFailed ? await action(dialogue) : 'pass';
+      } finally {
+        dialogue.close();
+      }
+    } finally {
+      this.busy = false;
+    }
+  }
+
+  async #executeMutation(dialogue: Dialogue, portal: MutationPortal, maxRows: number): Promise<Verdict> {
+    const { mutation, text, declaredTypes, name } = portal.statement;
+    if (this.#session.pipeline.status === 'E') return 'pass';
+    try {
+      const facts = await this.#runner.look(mutation.target);
+      if (facts.table === null) return 'pass';
+      const parameterTypes = mutation.parameters > 0 ? await this.#parameterTypes(dialogue, name, declaredTypes) : [];
+      const answer = await this.#runner.run(
+        {
+          mutation,
+          text,
+          parameters: portal.bind.parameters,
+          parameterTypes,
+          resultFormats: portal.bind.resultFormats,
+        },
+        facts,
+        facts.table,
+      );
+      portal.result = { rows: answer.rows, handedOut: 0, tag: answer.tag };
+      return this.#handOut(portal, maxRows);
+    } catch (error) {
+      this.#session.toClient(await this.#runner.fail(error));
+      return 'consumed';
+    }
+  }
+
+  /** The parameter types as the database resolved them, from the client's own prepared statement. */
+  async #parameterTypes(dialogue: Dialogue, name: string, declared: readonly number[]): Promise<readonly number[]> {
+    dialogue.send(serialize.describe({ type: 'S', name }), serialize.flush());
+    const description = await dialogue.expect(Back.parameterDescription);
+    await dialogue.next();
+    const types: number[] = [];
+    const count = description.readUInt16BE(5);
+    for (let i = 0; i < count; i++) types.push(description.readUInt32BE(7 + i * 4));
+    return types.length > 0 ? types : declared;
+  }
+
+  /** A portal's rows, up to a limit, with what Postgres says behind them. */
+  async #handOut(portal: MutationPortal, maxRows: number): Promise<Verdict> {
+    const { result } = portal;
+    if (result === null) return 'pass';
+    const left = result.rows.length - result.handedOut;
+    const count = maxRows > 0 ? Math.min(maxRows, left) : left;
+    for (const row of result.rows.slice(result.handedOut, result.handedOut + count)) this.#session.toClient(row);
+    result.handedOut += count;
+    const suspended = maxRows > 0 && count === maxRows;
+    this.#session.toClient(suspended ? portalSuspended() : commandComplete(result.tag));
+    return 'consumed';
+  }
+
+  /**
+   * The client's Sync ends the block that Upwrite opened for its pipeline. After an error the database skips to the Sync
+   * itself, and only then can the block be rolled back.
+   */
+  async #endPipeline(dialogue: Dialogue): Promise<Verdict> {
+    if (this.#session.pipeline.failed) {
+      await dialogue.sync();
+      await this.#runner.leaveBlock('ROLLBACK');
+    } else {
+      await this.#runner.leaveBlock('COMMIT');
+    }
+    const { ready } = await dialogue.sync();
+    this.#session.toClient(ready);
+    return 'consumed';
+  }
+}

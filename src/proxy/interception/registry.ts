@@ -1,0 +1,87 @@
+/** The prepared statements and portals of a session that are mutations of synced tables. All others are unknown here. */
+import type { Mutation } from '../../sql/index.js';
+import type { BindMessage } from '../../wire/index.js';
+
+export interface MutationStatement {
+  readonly name: string;
+  readonly mutation: Mutation;
+  /** A copy of the text that the mutation's spans point into. */
+  readonly text: Buffer;
+  /** As the client's Parse declared them; the database may know more. */
+  readonly declaredTypes: readonly number[];
+}
+
+/** What is left to hand out of a portal that has run. */
+export interface PortalResult {
+  readonly rows: readonly Buffer[];
+  handedOut: number;
+  readonly tag: string;
+}
+
+export interface MutationPortal {
+  readonly statement: MutationStatement;
+  readonly bind: BindMessage;
+  result: PortalResult | null;
+}
+
+/** More entries than this in one session, and further ones are not followed: the guard stands behind them. */
+const maxEntries = 10_000;
+
+export class Registry {
+  readonly #statements = new Map<string, MutationStatement>();
+  readonly #portals = new Map<string, MutationPortal>();
+
+  get empty(): boolean {
+    return this.#statements.size === 0 && this.#portals.size === 0;
+  }
+
+  statement(name: string): MutationStatement | undefined {
+    return this.#statements.get(name);
+  }
+
+  portal(name: string): MutationPortal | undefined {
+    return this.#portals.get(name);
+  }
+
+  /** A Parse: the name now means this mutation, or (null) something else. A named statement cannot be replaced. */
+  parsed(name: string, statement: MutationStatement | null): void {
+    if (name !== '' && this.#statements.has(name)) return;
+    if (statement === null) this.#statements.delete(name);
+    else if (this.#statements.size < maxEntries) this.#statements.set(name, statement);
+  }
+
+  bound(bind: BindMessage): void {
+    const statement = this.#statements.get(bind.statement);
+    if (statement === undefined || this.#portals.size >= maxEntries) this.#portals.delete(bind.portal);
+    else this.#portals.set(bind.portal, { statement, bind: copied(bind), result: null });
+  }
+
+  closedStatement(name: string): void {
+    this.#statements.delete(name);
+  }
+
+  closedPortal(name: string): void {
+    this.#portals.delete(name);
+  }
+
+  /** A simple Query drops the unnamed statement and portal. */
+  simpleQuery(): void {
+    this.#statements.delete('');
+    this.#portals.delete('');
+  }
+
+  /** DISCARD ALL and DEALLOCATE ALL. */
+  forgetStatements(): void {
+    this.#statements.clear();
+  }
+
+  /** Portals end with their transaction. */
+  transactionEnded(): void {
+    if (this.#portals.size > 0) this.#portals.clear();
+  }
+}
+
+/** The chunk that a Bind came in is not kept alive by its portal. */
+function copied(bind: BindMessage): BindMessage {
+  return { ...bind, parameters: Buffer.from(bind.parameters) };
+}

@@ -1,0 +1,188 @@
+/** Carries one mutation through the write path inside the client's session, whichever protocol it came in. */
+import { serialize } from 'pg-protocol';
+import type { SyncedTable } from '../../catalog/index.js';
+import { FaultError, type Fault, fault, raise } from '../../errors/index.js';
+import { type Mutation, quoteIdentifier, type RelationName } from '../../sql/index.js';
+import { DatabaseRefusal, type MutationFacts, SessionGone } from '../../upstream/index.js';
+import { Back, errorResponse, noticeResponse, parseMessage } from '../../wire/index.js';
+import type { ProxyLog } from '../options.js';
+import type { Pipeline } from '../pipeline.js';
+import type { MutationPort } from '../port.js';
+import { type Dialogue, ownName } from './dialogue.js';
+import { namedColumns } from './evaluation-sql.js';
+import { Loan } from './lent.js';
+
+/** What the session looks like to a statement that runs in it now. */
+export interface SessionFacts {
+  readonly table: SyncedTable | null;
+  /** Milliseconds; 0 for none. */
+  readonly statementTimeout: number;
+  readonly role: string;
+  readonly application: string;
+}
+
+export interface MutationInput {
+  readonly mutation: Mutation;
+  readonly text: Buffer;
+  readonly parameters: Buffer | null;
+  readonly parameterTypes: readonly number[];
+  readonly resultFormats: readonly number[];
+}
+
+export interface MutationAnswer {
+  readonly rowDescription: Buffer | null;
+  readonly rows: readonly Buffer[];
+  readonly tag: string;
+}
+
+export interface RunnerSession {
+  readonly dialogue: Dialogue;
+  readonly pipeline: Pipeline;
+  readonly port: MutationPort;
+  readonly log: ProxyLog;
+  readonly utf8: boolean;
+  readonly signal: AbortSignal;
+  /** Sends a message of Upwrite's own to the client. */
+  toClient(message: Buffer): void;
+}
+
+const probe =
+  'SELECT pg_catalog.to_regclass($1)::pg_catalog.oid, pg_catalog.current_setting($2), current_user, ' +
+  'pg_catalog.current_setting($3)';
+
+export class Runner {
+  readonly #session: RunnerSession;
+  /** Upwrite opened a transaction block where the client has none of its own. */
+  ownBlock = false;
+
+  constructor(session: RunnerSession) {
+    this.#session = session;
+  }
+
+  /** Finds out which table a name means here and now, and what the session's settings are. */
+  async look(relation: RelationName): Promise<SessionFacts> {
+    const { dialogue, port } = this.#session;
+    const name = [relation.schema, relation.name].filter((part) => part !== null).map(quoteIdentifier);
+    const { rows } = await dialogue.run(probe, [name.join('.'), 'statement_timeout', 'application_name']);
+    const [oid, timeout, role, application] = (rows[0] ?? []).map((cell) => cell?.toString('utf8') ?? '');
+    return {
+      table: port.catalog.byOid(Number(oid ?? 0)) ?? null,
+      statementTimeout: milliseconds(timeout ?? '0'),
+      role: role ?? '',
+      application: application ?? '',
+    };
+  }
+
+  /** Runs a mutation of a synced table. The pipeline must be quiet and captured. */
+  async run(input: MutationInput, facts: SessionFacts, table: SyncedTable): Promise<MutationAnswer> {
+    const { pipeline, port, dialogue } = this.#session;
+    const { mutation } = input;
+    const inTransaction = pipeline.status === 'T' && !this.ownBlock;
+    if (inTransaction && port.transactions === 'reject') {
+      raise('in_transaction', { params: { verb: mutation.verb.toUpperCase(), table: table.name, provider: table.provider } });
+    }
+    await this.enterBlock();
+    const loan = new Loan({
+      dialogue,
+      facts: mutationFacts(mutation, table, facts, inTransaction),
+      table,
+      mutation,
+      text: input.text,
+      parameters: input.parameters,
+      parameterTypes: input.parameterTypes,
+      resultFormats: input.resultFormats,
+      statementTimeout: facts.statementTimeout,
+      utf8: this.#session.utf8,
+      signal: this.#session.signal,
+    });
+    const { rows } = await port.run(loan);
+    if (inTransaction && rows > 0) this.#session.toClient(escapeWarning(mutation, table));
+    return {
+      rowDescription: mutation.returning === null ? null : loan.rowDescription,
+      rows: loan.returned,
+      tag: mutation.verb === 'insert' ? `INSERT 0 ${rows}` : `${mutation.verb.toUpperCase()} ${rows}`,
+    };
+  }
+
+  /** Makes sure that a transaction block is open, so that savepoints can be used. */
+  async enterBlock(): Promise<void> {
+    if (this.ownBlock || this.#session.pipeline.status !== 'I') return;
+    await this.#session.dialogue.run('BEGIN');
+    this.ownBlock = true;
+  }
+
+  /**
+   * Turns a failure into the client's ErrorResponse, and makes sure that the backend's transaction has failed as well and
+   * skips to the next Sync, as after any error. Throws SessionGone on.
+   */
+  async fail(error: unknown): Promise<Buffer> {
+    if (error instanceof SessionGone) throw error;
+    if (error instanceof DatabaseRefusal) return error.frame;
+    const shown = this.#shown(error);
+    const { dialogue } = this.#session;
+    // The database's own transaction has to fail too: an unknown word does that without touching anything.
+    dialogue.send(parseMessage(ownName, Buffer.from(`upwrite_refuses /* ${shown.sqlstate} */`), []), serialize.flush());
+    for (;;) {
+      const message = await dialogue.next();
+      if (message[0] === Back.error) return errorResponse(shown);
+    }
+  }
+
+  #shown(error: unknown): Fault {
+    if (error instanceof FaultError) return error.fault;
+    const { log } = this.#session;
+    log.error({ error: error instanceof Error ? error.stack : String(error) }, 'a mutation failed unexpectedly');
+    return fault('internal', { params: { what: 'a mutation failed unexpectedly' } });
+  }
+
+  /** Ends the block that Upwrite opened. Errors of a COMMIT (deferred constraints) go to the client. */
+  async leaveBlock(how: 'COMMIT' | 'ROLLBACK'): Promise<boolean> {
+    if (!this.ownBlock) return true;
+    this.ownBlock = false;
+    try {
+      await this.#session.dialogue.run(how);
+      return true;
+    } catch (error) {
+      if (!(error instanceof DatabaseRefusal)) throw error;
+      this.#session.toClient(error.frame);
+      return false;
+    }
+  }
+}
+
+function mutationFacts(
+  mutation: Mutation,
+  table: SyncedTable,
+  facts: SessionFacts,
+  inTransaction: boolean,
+): MutationFacts {
+  return {
+    verb: mutation.verb,
+    tableOid: table.oid,
+    columns: namedColumns(mutation, table),
+    defaults: mutation.insert?.defaults ?? [],
+    onConflict: mutation.insert?.onConflict?.action === 'nothing' ? 'nothing' : 'error',
+    inTransaction,
+    role: facts.role,
+    application: facts.application,
+  };
+}
+
+function escapeWarning(mutation: Mutation, table: SyncedTable): Buffer {
+  return noticeResponse({
+    sqlstate: '01000',
+    message: `${mutation.verb.toUpperCase()} on table "${table.name}" took effect at once, outside the transaction`,
+    detail: `${table.provider} has applied it; a ROLLBACK does not undo it.`,
+    schema: table.schema,
+    table: table.name,
+  });
+}
+
+const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000, us: 0.001 };
+
+/** A time setting as current_setting shows it (manual, "Parameter Names and Values"), in milliseconds. */
+export function milliseconds(setting: string): number {
+  const match = /^(\d+)\s*([a-z]*)$/.exec(setting);
+  if (match === null) return 0;
+  return Number(match[1]) * (units[match[2] || 'ms'] ?? 1);
+}

@@ -1,0 +1,179 @@
+/** The TCP server: accepts, greets, relays the login, runs sessions, routes cancels, drains. */
+import net from 'node:net';
+import { FaultError, fault } from '../errors/index.js';
+import { connectDatabase, forwardCancel } from '../upstream/index.js';
+import { errorResponse } from '../wire/index.js';
+import { greet, refuseWith } from './greeting.js';
+import { relayLogin } from './login.js';
+import type { ProxyOptions } from './options.js';
+import { Session } from './session.js';
+
+export interface Proxy {
+  readonly host: string;
+  readonly port: number;
+  /** Client sessions at this moment, logging-in ones included. */
+  connections(): number;
+  /** Takes no new sessions, lets running statements end within the grace, then ends the rest. */
+  close(): Promise<void>;
+}
+
+/** Starts listening. Rejects with the system's error when the address cannot be bound. */
+export async function startProxy(options: ProxyOptions): Promise<Proxy> {
+  const acceptor = new Acceptor(options);
+  const server = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true, keepAlive: true });
+  server.on('connection', (socket) => void acceptor.accept(socket));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host: options.host, port: options.port, backlog: 1024 }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  const address = server.address();
+  return {
+    host: options.host,
+    port: address !== null && typeof address === 'object' ? address.port : options.port,
+    connections: () => acceptor.count,
+    close: async () => {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      await acceptor.drain();
+      await closed;
+    },
+  };
+}
+
+class Acceptor {
+  readonly #options: ProxyOptions;
+  readonly #sessions = new Map<string, Session>();
+  readonly #anonymous = new Set<Session>();
+  /** Every accepted socket until its session has ended. */
+  readonly #sockets = new Set<net.Socket>();
+  /** Sessions, from the start-up packet on. */
+  #running = 0;
+  #draining = false;
+  #emptied: () => void = () => undefined;
+
+  constructor(options: ProxyOptions) {
+    this.#options = options;
+  }
+
+  get count(): number {
+    return this.#sockets.size;
+  }
+
+  async accept(socket: net.Socket): Promise<void> {
+    socket.on('error', (error) => this.#options.log.debug({ error: error.message }, 'a client connection failed'));
+    this.#sockets.add(socket);
+    try {
+      await this.#serve(socket);
+    } catch (error) {
+      this.#options.log.error({ error: error instanceof Error ? error.stack : String(error) }, 'a connection failed');
+      socket.destroy();
+    } finally {
+      this.#sockets.delete(socket);
+      if (this.count === 0) this.#emptied();
+    }
+  }
+
+  async #serve(accepted: net.Socket): Promise<void> {
+    const { options } = { options: this.#options };
+    let answered: net.Socket = accepted;
+    const deadline = setTimeout(() => {
+      if (!answered.destroyed && answered.writable) answered.end(errorResponse(fault('login_timeout'), 'FATAL'));
+      answered.destroySoon();
+    }, options.startupTimeout);
+    accepted.once('close', () => clearTimeout(deadline));
+    const greeting = await greet(accepted, options);
+    if (greeting.kind === 'gone') return;
+    if (greeting.kind === 'cancel') {
+      clearTimeout(deadline);
+      return this.#cancel(greeting.socket, greeting.packet);
+    }
+    const client = greeting.socket;
+    answered = client;
+    if (this.#draining) return void refuseWith(client, fault('shutting_down'));
+    if (this.#running >= options.maxConnections) {
+      return void refuseWith(client, fault('too_many_connections', { params: { limit: options.maxConnections } }));
+    }
+    this.#running++;
+    try {
+      await this.#logInAndRun(client, greeting, () => clearTimeout(deadline));
+    } finally {
+      this.#running--;
+    }
+  }
+
+  async #logInAndRun(
+    client: net.Socket,
+    greeting: { readonly packet: Buffer; readonly parameters: ReadonlyMap<string, string> | null; readonly rest: Buffer },
+    loggedIn: () => void,
+  ): Promise<void> {
+    const { options } = { options: this.#options };
+    const backend = await this.#connect(client);
+    if (backend === null) return;
+    backend.on('error', (error) => options.log.debug({ error: error.message }, 'a database connection failed'));
+    const login = await relayLogin(client, backend, greeting.packet, greeting.rest);
+    loggedIn();
+    if (login === null) {
+      backend.destroy();
+      client.destroySoon();
+      return;
+    }
+    const session = new Session({ client, backend, login, options, intercepts: this.#intercepts(greeting.parameters) });
+    const key = login.keyData.toString('hex');
+    if (key === '') this.#anonymous.add(session);
+    else this.#sessions.set(key, session);
+    if (this.#draining) session.drain();
+    await session.run();
+    this.#anonymous.delete(session);
+    if (this.#sessions.get(key) === session) this.#sessions.delete(key);
+  }
+
+  async #connect(client: net.Socket): Promise<net.Socket | null> {
+    try {
+      const backend = await connectDatabase(this.#options.database);
+      if (!client.destroyed) return backend;
+      backend.destroy();
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      this.#options.log.warn({ error: error.message }, 'the database cannot be reached');
+      refuseWith(client, error.fault);
+    }
+    return null;
+  }
+
+  /** Only the synced database has synced tables; a replication connection speaks another language. */
+  #intercepts(parameters: ReadonlyMap<string, string> | null): boolean {
+    if (parameters === null) return false;
+    const replication = (parameters.get('replication') ?? 'off').toLowerCase();
+    if (!['off', 'false', 'no', '0', 'f', 'n'].includes(replication)) return false;
+    return (parameters.get('database') ?? parameters.get('user')) === this.#options.database.database;
+  }
+
+  /** Another process may own the session, so the database is asked in any case. */
+  async #cancel(socket: net.Socket, packet: Buffer): Promise<void> {
+    this.#sessions.get(packet.subarray(8).toString('hex'))?.cancel();
+    await forwardCancel(this.#options.database, packet);
+    socket.end();
+    socket.resume();
+  }
+
+  async drain(): Promise<void> {
+    this.#draining = true;
+    if (this.count === 0) return;
+    const emptied = new Promise<void>((resolve) => {
+      this.#emptied = resolve;
+    });
+    for (const session of this.#all()) session.drain();
+    const timer = setTimeout(() => {
+      for (const session of this.#all()) session.terminate();
+      for (const socket of this.#sockets) socket.destroySoon();
+    }, this.#options.grace);
+    await emptied;
+    clearTimeout(timer);
+  }
+
+  #all(): Session[] {
+    return [...this.#sessions.values(), ...this.#anonymous];
+  }
+}

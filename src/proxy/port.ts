@@ -1,0 +1,22 @@
+/** What the proxy hands mutations to. The write path satisfies it; the composition root ties the two together. */
+import type { Catalog } from '../catalog/index.js';
+import type { Analyser } from '../sql/index.js';
+import type { LentSession } from '../upstream/index.js';
+
+export interface MutationResult {
+  /** Rows for the command tag. */
+  readonly rows: number;
+}
+
+export interface MutationPort {
+  readonly catalog: Catalog;
+  readonly analyser: Analyser;
+  /** What a write inside the client's transaction block does: takes effect at once, or is refused. */
+  readonly transactions: 'escape' | 'reject';
+  /**
+   * Carries one mutation through: evaluate, lock, journal, confirm, apply. When it resolves, the rows are committed and
+   * the RETURNING list has been evaluated in the session. Throws FaultError for the client, or DatabaseRefusal with the
+   * database's own error.
+   */
+  run(session: LentSession): Promise<MutationResult>;
+}

@@ -1,0 +1,222 @@
+/** One client session on one database session: two pumps, and the interception between them. */
+import type { Socket } from 'node:net';
+import { type Fault, fault } from '../errors/index.js';
+import { cancelPacket, forwardCancel, SessionGone, type StopReason } from '../upstream/index.js';
+import { errorResponse } from '../wire/index.js';
+import { BackendPump } from './backend-pump.js';
+import { ClientPump } from './client-pump.js';
+import { Dialogue } from './interception/dialogue.js';
+import { Interception, type InterceptedSession } from './interception/interception.js';
+import type { LoggedIn } from './login.js';
+import type { ProxyOptions } from './options.js';
+import { Pipeline } from './pipeline.js';
+
+/** How long the database may go on with a statement whose client has closed its sending side, in milliseconds. */
+const orphanGrace = 2000;
+
+export interface SessionParts {
+  readonly client: Socket;
+  readonly backend: Socket;
+  readonly login: LoggedIn;
+  readonly options: ProxyOptions;
+  /** Whether mutations are looked for: the synced database, and no replication connection. */
+  readonly intercepts: boolean;
+}
+
+export class Session {
+  readonly keyData: Buffer;
+  readonly #parts: SessionParts;
+  readonly #pipeline = new Pipeline();
+  readonly #backendPump: BackendPump;
+  readonly #clientPump: ClientPump;
+  readonly #dialogue: Dialogue | null = null;
+  readonly #interception: Interception | null = null;
+  #stop = new AbortController();
+  #encoding: string;
+  #standardStrings: boolean;
+  #waiters: (() => void)[] = [];
+  #draining = false;
+  #closed = false;
+  #onClosed: () => void = () => undefined;
+
+  constructor(parts: SessionParts) {
+    this.#parts = parts;
+    const { client, backend, login, options } = parts;
+    this.keyData = login.keyData;
+    this.#encoding = login.parameters.get('client_encoding') ?? 'UTF8';
+    this.#standardStrings = login.parameters.get('standard_conforming_strings') !== 'off';
+    this.#backendPump = new BackendPump(client, this.#pipeline, {
+      parameter: (name, value) => this.#parameterChanged(name, value),
+      ready: () => this.#ready(),
+      progress: () => this.#progress(),
+    });
+    if (parts.intercepts && options.mutations !== null) {
+      this.#dialogue = new Dialogue({ client, backend, pump: this.#backendPump, pipeline: this.#pipeline });
+      this.#interception = new Interception(this.#intercepted(this.#dialogue, options.mutations));
+    }
+    this.#clientPump = new ClientPump({
+      client,
+      backend,
+      pipeline: this.#pipeline,
+      interceptor: this.#interception,
+      maxInspected: options.maxInspected,
+      events: {
+        violation: (what) => this.#end(fault('protocol_violation', { params: { what } })),
+        broken: (error) => this.#broken(error),
+      },
+    });
+  }
+
+  /** Starts both directions; resolves when both sides are gone. */
+  run(): Promise<void> {
+    const { client, backend, login } = this.#parts;
+    return new Promise((resolve) => {
+      this.#onClosed = resolve;
+      backend.on('data', (chunk: Buffer) => {
+        if (!this.#backendPump.push(chunk)) backend.pause();
+      });
+      client.on('drain', () => backend.resume());
+      client.on('data', (chunk: Buffer) => {
+        if (!this.#clientPump.push(chunk)) client.pause();
+      });
+      backend.on('drain', () => {
+        if (this.#interception?.busy !== true) client.resume();
+      });
+      client.once('end', () => this.#clientEnded());
+      backend.once('end', () => client.end());
+      client.once('close', () => this.#lost());
+      backend.once('close', () => this.#lost());
+      if (client.destroyed || backend.destroyed) return this.#lost();
+      if (login.clientRest.length > 0) this.#clientPump.push(login.clientRest);
+      backend.resume();
+      if (this.#interception?.busy !== true) client.resume();
+    });
+  }
+
+  /** A CancelRequest for this session: stops a write that waits for the API, and whatever the database runs. */
+  cancel(reason: StopReason = 'cancelled'): void {
+    if (this.#interception?.busy === true) this.#stop.abort(reason);
+  }
+
+  /** Ends the session as soon as nothing runs in it. */
+  drain(): void {
+    this.#draining = true;
+    this.#endIfIdle();
+  }
+
+  /** Ends the session now. */
+  terminate(): void {
+    this.#stop.abort('shutdown' satisfies StopReason);
+    this.#end(fault('shutting_down'));
+  }
+
+  #intercepted(dialogue: Dialogue, port: NonNullable<ProxyOptions['mutations']>): InterceptedSession {
+    const session = this;
+    return {
+      dialogue,
+      port,
+      pipeline: this.#pipeline,
+      log: this.#parts.options.log,
+      toClient: (message) => {
+        this.#parts.client.write(message);
+      },
+      quiet: () => this.#quiet(),
+      get utf8() {
+        return session.#encoding === 'UTF8';
+      },
+      get encoding() {
+        return session.#parserEncoding();
+      },
+      get signal() {
+        return session.#freshSignal();
+      },
+    };
+  }
+
+  /** A cancel stops one statement, not the next one. */
+  #freshSignal(): AbortSignal {
+    if (this.#stop.signal.aborted && !this.#closed) this.#stop = new AbortController();
+    return this.#stop.signal;
+  }
+
+  #parserEncoding(): InterceptedSession['encoding'] {
+    // With standard_conforming_strings off, a quote ends elsewhere than the parser thinks.
+    if (!this.#standardStrings) return null;
+    if (this.#encoding === 'UTF8') return 'utf8';
+    return multibyte.has(this.#encoding) ? null : 'ascii-superset-single-byte';
+  }
+
+  #parameterChanged(name: string, value: string): void {
+    if (name === 'client_encoding') this.#encoding = value;
+    else if (name === 'standard_conforming_strings') this.#standardStrings = value !== 'off';
+  }
+
+  /** Resolves once every message sent to the backend has been answered. */
+  #quiet(): Promise<void> {
+    if (this.#pipeline.quiet) return Promise.resolve();
+    this.#parts.backend.write(flush);
+    this.#backendPump.watching = true;
+    return new Promise((resolve) => this.#waiters.push(resolve));
+  }
+
+  #progress(): void {
+    if (!this.#pipeline.quiet && !this.#closed) return;
+    this.#backendPump.watching = false;
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const resolve of waiters) resolve();
+  }
+
+  #ready(): void {
+    this.#interception?.ready();
+    if (this.#draining) setImmediate(() => this.#endIfIdle());
+  }
+
+  #endIfIdle(): void {
+    const { pipeline, interception } = { pipeline: this.#pipeline, interception: this.#interception };
+    const between = pipeline.idle && pipeline.asked === 0 && pipeline.status === 'I' && interception?.busy !== true;
+    if (this.#draining && between) this.#end(fault('shutting_down'));
+  }
+
+  /** The client has closed its sending side: it may still read, but not for ever. */
+  #clientEnded(): void {
+    const { backend, options } = this.#parts;
+    if (this.#interception?.busy === true) this.#stop.abort('vanished' satisfies StopReason);
+    backend.end();
+    if (this.#pipeline.idle) return;
+    const timer = setTimeout(() => {
+      if (this.keyData.length > 0) void forwardCancel(options.database, cancelPacket(this.keyData));
+    }, orphanGrace);
+    backend.once('close', () => clearTimeout(timer));
+  }
+
+  #lost(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const { client, backend } = this.#parts;
+    this.#stop.abort('vanished' satisfies StopReason);
+    this.#dialogue?.abandon();
+    this.#progress();
+    backend.destroy();
+    if (!client.destroyed) client.destroySoon();
+    this.#onClosed();
+  }
+
+  #broken(error: unknown): void {
+    if (!(error instanceof SessionGone)) {
+      this.#parts.options.log.error({ error: error instanceof Error ? error.stack : String(error) }, 'a session broke');
+    }
+    this.#end(fault('internal', { params: { what: 'the session cannot go on' } }));
+  }
+
+  #end(why: Fault): void {
+    const { client, backend } = this.#parts;
+    if (!client.destroyed && client.writable) client.end(errorResponse(why, 'FATAL'));
+    backend.destroy();
+  }
+}
+
+const flush = Buffer.from([0x48, 0, 0, 0, 4]);
+
+/** Client encodings in which the second byte of a character may look like ASCII (manual, "Character Set Support"). */
+const multibyte = new Set(['BIG5', 'GB18030', 'GBK', 'JOHAB', 'SHIFT_JIS_2004', 'SJIS', 'UHC']);
