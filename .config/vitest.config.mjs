@@ -1,0 +1,20 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+export default defineConfig({
+  root,
+  cacheDir: `${root}node_modules/.cache/vite`,
+  test: {
+    include: ['src/**/*.test.ts', 'providers/**/*.test.ts', 'fixtures/**/*.test.ts', 'test/**/*.test.ts'],
+    setupFiles: ['test/support/setup.ts'],
+    // A process for each file: what one leaves behind cannot reach the next, and signals can be tested.
+    pool: 'forks',
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    teardownTimeout: 30_000,
+    reporters: ['default', 'json'],
+    outputFile: { json: `${root}node_modules/.cache/vitest-report.json` },
+  },
+});
