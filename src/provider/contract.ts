@@ -118,11 +118,12 @@ export interface Batch {
 /**
  * What became of one row. `applied` carries what is known of the record after the write: at least its key, the assigned
  * values as the API keeps them, and everything else that the API returned. `unknown` means that the request may have
- * been applied. A provider never throws for a refusal: it answers `rejected`.
+ * been applied. A provider never throws for a refusal: it answers `rejected`. `sibling` marks a row that the API undid, or
+ * did not look at, only because of another row: the fault to show the client is one without it.
  */
 export type Outcome =
   | { readonly kind: 'applied'; readonly record: Rec }
-  | { readonly kind: 'rejected'; readonly fault: Fault }
+  | { readonly kind: 'rejected'; readonly fault: Fault; readonly sibling?: boolean }
   | { readonly kind: 'unknown'; readonly fault: Fault };
 
 /** What a write did: an outcome for each row in the batch's order, and the requests that it took. */
@@ -169,7 +170,11 @@ export interface Session {
   describe(signal: AbortSignal): Promise<readonly Resource[]>;
   /** The request that this batch would be. Does no I/O. */
   plan(verb: Verb, resource: Resource, rows: number): RequestPlan;
-  /** One API request (a request a row where the API has no batches); an outcome a row, in input order. */
+  /**
+   * One API request (a request a row where the API has no batches); an outcome a row, in input order. When nothing was
+   * applied to any row it may throw a FaultError instead. Aborting the signal gives up at once: a request that is under
+   * way then has an unknown outcome, so whoever wants to grant it a grace aborts later.
+   */
   write(batch: Batch, signal: AbortSignal): Promise<WriteResult>;
   /** Everything (`since` null, or a cursor within a full listing) or the changes after a cursor, page by page. */
   pull(resource: Resource, since: Cursor | null, signal: AbortSignal): AsyncIterable<Page>;

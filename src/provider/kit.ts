@@ -1,4 +1,12 @@
-/** What Upwrite lends to a provider's session: the log, the clock, and the one place that decides about retries. */
+/**
+ * What Upwrite lends to a provider's session: the log, the clock, HTTP, the quota, the tokens, and the one place that
+ * decides about retries. A provider holds no timers, no retry loop and no connection pool of its own.
+ */
+import { type Budget, LocalBudget } from './budget.js';
+import { type Attempt, type Call, runCall } from './call.js';
+import { type HttpAnswer, type HttpRequest, httpRequest } from './http.js';
+import { describeError, Redactor } from './redact.js';
+import { LocalTokenKeeper, type TokenKeeper } from './tokens.js';
 
 /** Structured log lines; values are redacted by the logger, but no caller may pass a secret. */
 export interface KitLog {
@@ -10,7 +18,56 @@ export interface KitLog {
 export interface Kit {
   /** The connection's name in the configuration. */
   readonly connection: string;
+  /** The provider's name, as messages show it. */
+  readonly provider: string;
   readonly log: KitLog;
+  readonly budget: Budget;
+  readonly tokens: TokenKeeper;
   /** Epoch milliseconds. */
   now(): number;
+  /**
+   * Runs the attempts of one call by the retry table of `call.ts`. An attempt sends one request and throws a CallFailure
+   * when it fails; a CallFailure of kind `request` comes back to the provider, everything else as a FaultError.
+   */
+  call<T>(call: Call, attempt: (attempt: Attempt) => Promise<T>): Promise<T>;
+  /** One HTTP request without retries; see `http.ts`. */
+  http(request: HttpRequest): Promise<HttpAnswer>;
+  /** Registers a secret of the connection, which no text may show from now on. */
+  secret(value: string | undefined): void;
+  /** A text or an error in words without secrets, at most 500 characters. */
+  describe(error: unknown): string;
 }
+
+export interface KitOptions {
+  readonly connection: string;
+  readonly provider: string;
+  readonly log: KitLog;
+  readonly now?: () => number;
+  /** Default: a budget and a token keeper of this process alone. */
+  readonly budget?: Budget;
+  readonly tokens?: TokenKeeper;
+}
+
+/** The kit of one connection in one process. */
+export function createKit(options: KitOptions): Kit {
+  const now = options.now ?? Date.now;
+  const { connection, provider, log } = options;
+  const budget = options.budget ?? new LocalBudget({ provider, now });
+  const redactor = new Redactor();
+  const context = { provider, connection, now, budget, log };
+  return {
+    connection,
+    provider,
+    log,
+    budget,
+    tokens: options.tokens ?? new LocalTokenKeeper(now),
+    now,
+    call: (call, attempt) => runCall(call, context, attempt),
+    http: httpRequest,
+    secret: (value) => redactor.add(value),
+    describe: (error) => (typeof error === 'string' ? redactor.clean(error) : describeError(error, redactor)),
+  };
+}
+
+/** A log that keeps nothing, for tools that have none. */
+export const silentLog: KitLog = { debug: () => {}, info: () => {}, warn: () => {} };

@@ -1,0 +1,109 @@
+/**
+ * The wrapper around every session: what a resource does not declare is refused before the provider is asked, and a
+ * provider has no way to half-answer. Whoever opens a session gets it wrapped.
+ */
+import { type Fault, FaultError, fault } from '../errors/index.js';
+import { trackSending } from './call.js';
+import type { Batch, Outcome, Resource, Session, Verb, WriteResult } from './contract.js';
+import type { Kit } from './kit.js';
+
+/** The faults that a session may throw out of `write` because nothing was applied. */
+const nothingApplied = new Set(['rate_limited', 'upstream_unavailable', 'credentials_refused', 'write_cancelled']);
+
+function everyRow(batch: Batch, outcome: Outcome): readonly Outcome[] {
+  return batch.rows.map(() => outcome);
+}
+
+/** What a verb may assign. */
+function isAssignable(resource: Resource, verb: Verb, name: string): boolean {
+  const column = resource.columns.find((candidate) => candidate.name === name);
+  return column !== undefined && (verb === 'insert' ? column.insertable : verb === 'update' && column.updatable);
+}
+
+/** Why the provider is not asked, or undefined. */
+function refusal(provider: string, batch: Batch): Fault | undefined {
+  const { resource, verb, rows } = batch;
+  const limit = resource.writes[verb];
+  const params = { provider, table: resource.name, verb: verb.toUpperCase() };
+  if (limit === undefined) return fault('verb_not_offered', { params, table: resource.name });
+  if (rows.length > limit.ceiling) {
+    return fault('too_many_rows', {
+      params: { ...params, count: rows.length, limit: limit.ceiling },
+      table: resource.name,
+    });
+  }
+  for (const row of rows) {
+    if ((row.key === null) !== (verb === 'insert')) {
+      return fault('internal', { params: { what: `${verb} of a row ${row.key === null ? 'without' : 'with'} a key` } });
+    }
+    const column = Object.keys(row.values).find((name) => !isAssignable(resource, verb, name));
+    if (column !== undefined) {
+      return fault('read_only_column', { params: { ...params, column }, table: resource.name, column });
+    }
+  }
+  return undefined;
+}
+
+/** What becomes of the rows when the provider threw instead of answering. */
+function outcomeOfError(error: unknown, mayBeApplied: boolean, kit: Kit): Outcome {
+  if (error instanceof FaultError) {
+    if (error.fault.code === 'outcome_unknown') return { kind: 'unknown', fault: error.fault };
+    if (nothingApplied.has(error.fault.code) || !mayBeApplied) return { kind: 'rejected', fault: error.fault };
+  }
+  const words = kit.describe(error);
+  kit.log.warn({ connection: kit.connection, error: words }, 'a write ended in an unexpected error');
+  return mayBeApplied
+    ? { kind: 'unknown', fault: fault('outcome_unknown', { params: { provider: kit.provider }, context: words }) }
+    : { kind: 'rejected', fault: fault('internal', { params: { what: words } }) };
+}
+
+/** An answer of the wrong shape says nothing certain about any row. */
+function flaw(batch: Batch, outcomes: readonly Outcome[]): string | undefined {
+  if (outcomes.length !== batch.rows.length) {
+    return `${outcomes.length} outcomes were given for ${batch.rows.length} rows`;
+  }
+  for (const [index, outcome] of outcomes.entries()) {
+    if (outcome.kind !== 'applied') continue;
+    const key = batch.rows[index]?.key ?? null;
+    if (outcome.record.key === '') return 'an applied row has no key';
+    if (key !== null && outcome.record.key !== key) return 'an applied row has the key of another';
+  }
+  return undefined;
+}
+
+async function guardedWrite(session: Session, kit: Kit, batch: Batch, signal: AbortSignal): Promise<WriteResult> {
+  if (batch.rows.length === 0) return { outcomes: [], requests: [] };
+  const refused = refusal(kit.provider, batch);
+  if (refused !== undefined) return { outcomes: everyRow(batch, { kind: 'rejected', fault: refused }), requests: [] };
+  const done = await trackSending(() => session.write(batch, signal));
+  if ('error' in done) {
+    return { outcomes: everyRow(batch, outcomeOfError(done.error, done.mayBeApplied, kit)), requests: [] };
+  }
+  const wrong = flaw(batch, done.result.outcomes);
+  if (wrong === undefined) return done.result;
+  const unknown = fault('outcome_unknown', { params: { provider: kit.provider }, context: wrong });
+  return { outcomes: everyRow(batch, { kind: 'unknown', fault: unknown }), requests: done.result.requests };
+}
+
+async function sameLength<T>(count: number, what: string, answer: Promise<readonly T[]>): Promise<readonly T[]> {
+  const given = await answer;
+  if (given.length === count) return given;
+  throw new FaultError(
+    fault('internal', { params: { what: `${what} gave ${given.length} answers for ${count} rows` } }),
+  );
+}
+
+/** Wraps a session so that the promises of the contract hold whatever the provider does. */
+export function guardSession(session: Session, kit: Kit): Session {
+  return {
+    describe: (signal) => session.describe(signal),
+    plan: (verb, resource, rows) => session.plan(verb, resource, rows),
+    write: (batch, signal) => guardedWrite(session, kit, batch, signal),
+    pull: (resource, since, signal) => session.pull(resource, since, signal),
+    read: async (resource, keys, signal) =>
+      keys.length === 0 ? [] : sameLength(keys.length, 'read', session.read(resource, keys, signal)),
+    findInserted: async (batch, sentAt, signal) =>
+      sameLength(batch.rows.length, 'findInserted', session.findInserted(batch, sentAt, signal)),
+    check: (signal) => session.check(signal),
+  };
+}
