@@ -136,6 +136,13 @@ const entries = {
     message: '{provider} accepted the write, but it is not in the database yet',
     detail: 'Reading it back is not safe until journal entry {mutation} is settled.',
   },
+  returning_failed: {
+    sqlstate: '40003',
+    retry: 'never',
+    when: 'The write was applied, and the RETURNING list failed afterwards',
+    message: '{provider} applied the write, but its RETURNING list could not be evaluated',
+    detail: 'The rows are in the database. Journal entry {mutation} lists them.',
+  },
   partially_applied: {
     sqlstate: 'UW001',
     retry: 'never',

@@ -13,6 +13,8 @@ export interface MutationPort {
   readonly analyser: Analyser;
   /** What a write inside the client's transaction block does: takes effect at once, or is refused. */
   readonly transactions: 'escape' | 'reject';
+  /** Milliseconds that a statement waits for row locks while it is evaluated, unless its session says less. */
+  readonly lockTimeout: number;
   /**
    * Carries one mutation through: evaluate, lock, journal, confirm, apply. When it resolves, the rows are committed and
    * the RETURNING list has been evaluated in the session. Throws FaultError for the client, or DatabaseRefusal with the

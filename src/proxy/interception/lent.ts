@@ -34,6 +34,8 @@ export interface LoanOptions {
   readonly parameterTypes: readonly number[];
   readonly resultFormats: readonly number[];
   readonly statementTimeout: number;
+  /** Milliseconds that the evaluation waits for row locks. */
+  readonly lockTimeout: number;
   /** The session's client_encoding is UTF8. */
   readonly utf8: boolean;
   readonly signal: AbortSignal;
@@ -68,6 +70,7 @@ export class Loan implements LentSession {
     this.#evaluations++;
     dialogue.send(
       ...statement(savepoint),
+      ...statement(`SET LOCAL lock_timeout = ${Math.max(1, Math.floor(this.#o.lockTimeout))}`),
       parseMessage(ownName, evaluationText(text, mutation, ours.join(', ')), this.#o.parameterTypes),
       bindMessage(ownName, ownName, this.#o.parameters ?? noParameters, []),
       serialize.describe({ type: 'P', name: ownName }),
@@ -98,6 +101,7 @@ export class Loan implements LentSession {
 
   async #readEvaluation(ours: number): Promise<Evaluation> {
     const { dialogue } = this.#o;
+    await dialogue.statementAnswer();
     await dialogue.statementAnswer();
     await dialogue.expect(Back.parseComplete);
     await dialogue.expect(Back.bindComplete);

@@ -19,6 +19,8 @@ export interface SessionFacts {
   readonly statementTimeout: number;
   readonly role: string;
   readonly application: string;
+  /** Milliseconds; 0 for none. */
+  readonly lockTimeout: number;
 }
 
 export interface MutationInput {
@@ -48,7 +50,7 @@ export interface RunnerSession {
 
 const probe =
   'SELECT pg_catalog.to_regclass($1)::pg_catalog.oid, pg_catalog.current_setting($2), current_user, ' +
-  'pg_catalog.current_setting($3)';
+  'pg_catalog.current_setting($3), pg_catalog.current_setting($4)';
 
 export class Runner {
   readonly #session: RunnerSession;
@@ -63,13 +65,15 @@ export class Runner {
   async look(relation: RelationName): Promise<SessionFacts> {
     const { dialogue, port } = this.#session;
     const name = [relation.schema, relation.name].filter((part) => part !== null).map(quoteIdentifier);
-    const { rows } = await dialogue.run(probe, [name.join('.'), 'statement_timeout', 'application_name']);
-    const [oid, timeout, role, application] = (rows[0] ?? []).map((cell) => cell?.toString('utf8') ?? '');
+    const { rows } = await dialogue.run(probe, [
+      name.join('.'), 'statement_timeout', 'application_name', 'lock_timeout']);
+    const [oid, timeout, role, application, lockTimeout] = (rows[0] ?? []).map((cell) => cell?.toString('utf8') ?? '');
     return {
       table: port.catalog.byOid(Number(oid ?? 0)) ?? null,
       statementTimeout: milliseconds(timeout ?? '0'),
       role: role ?? '',
       application: application ?? '',
+      lockTimeout: milliseconds(lockTimeout ?? '0'),
     };
   }
 
@@ -92,6 +96,7 @@ export class Runner {
       parameterTypes: input.parameterTypes,
       resultFormats: input.resultFormats,
       statementTimeout: facts.statementTimeout,
+      lockTimeout: facts.lockTimeout === 0 ? port.lockTimeout : Math.min(facts.lockTimeout, port.lockTimeout),
       utf8: this.#session.utf8,
       signal: this.#session.signal,
     });
@@ -119,7 +124,8 @@ export class Runner {
     if (error instanceof SessionGone) throw error;
     if (error instanceof DatabaseRefusal) return error.frame;
     const shown = this.#shown(error);
-    const { dialogue } = this.#session;
+    const { dialogue, pipeline } = this.#session;
+    if (pipeline.failed) return errorResponse(shown);
     // The database's own transaction has to fail too: an unknown word does that without touching anything.
     dialogue.send(parseMessage(ownName, Buffer.from(`upwrite_refuses /* ${shown.sqlstate} */`), []), serialize.flush());
     for (;;) {

@@ -1,0 +1,77 @@
+/** The rows of a statement as the batch that a provider is asked to write. */
+import { randomUUID } from 'node:crypto';
+import { isProvisionalKey, type SyncedTable } from '../catalog/index.js';
+import { raise } from '../errors/index.js';
+import type { BatchRow, Column, JsonValue } from '../provider/index.js';
+import type { EvaluatedRow, MutationFacts } from '../upstream/index.js';
+import { valueOf } from './values.js';
+
+/** The rows as they are in the database now, as JSON text, by key. */
+export type OldRows = ReadonlyMap<string, string>;
+
+/**
+ * The rows to send. A column that the API sets itself may be named by the statement only where that changes nothing:
+ * DEFAULT or NULL in an insert, its old value in an update. Anything else is `read_only_column`.
+ */
+export function batchRows(
+  table: SyncedTable,
+  facts: MutationFacts,
+  rows: readonly EvaluatedRow[],
+  old: OldRows,
+): readonly BatchRow[] {
+  const statement = randomUUID();
+  const columns = new Map(table.resource.columns.map((column) => [column.name, column]));
+  return rows.map((row, index) => ({
+    key: facts.verb === 'insert' ? null : row.key,
+    values: facts.verb === 'delete' ? {} : assignedValues(table, facts, columns, row, index, old),
+    idempotencyKey: `${statement}-${index}`,
+  }));
+}
+
+function assignedValues(
+  table: SyncedTable,
+  facts: MutationFacts,
+  columns: ReadonlyMap<string, Column>,
+  row: EvaluatedRow,
+  index: number,
+  old: OldRows,
+): Readonly<Record<string, JsonValue>> {
+  const values: Record<string, JsonValue> = {};
+  for (const [i, name] of facts.columns.entries()) {
+    const column = columns.get(name);
+    const text = row.values[i] ?? null;
+    if (facts.defaults[index]?.[i] === true) continue;
+    if (column !== undefined && (facts.verb === 'insert' ? column.insertable : column.updatable)) {
+      values[name] = valueOf(column.type, text);
+    } else if (!changesNothing(table, facts, row, name, text, old)) {
+      refuseColumn(table, facts, name);
+    }
+  }
+  return values;
+}
+
+function changesNothing(
+  table: SyncedTable,
+  facts: MutationFacts,
+  row: EvaluatedRow,
+  name: string,
+  text: string | null,
+  old: OldRows,
+): boolean {
+  if (facts.verb === 'insert') return text === null || (name === table.resource.key && isProvisionalKey(text));
+  const before = old.get(row.key);
+  return before !== undefined && member(before, name) === member(row.base, name);
+}
+
+function member(json: string, name: string): string {
+  return JSON.stringify((JSON.parse(json) as Record<string, JsonValue>)[name] ?? null);
+}
+
+function refuseColumn(table: SyncedTable, facts: MutationFacts, column: string): never {
+  return raise('read_only_column', {
+    params: { column, table: table.name, verb: facts.verb.toUpperCase(), provider: table.provider },
+    schema: table.schema,
+    table: table.name,
+    column,
+  });
+}

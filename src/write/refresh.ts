@@ -1,0 +1,42 @@
+/** Brings single rows in line with the API: what it has now is what the table gets. */
+import type pg from 'pg';
+import type { SyncedTable } from '../catalog/index.js';
+import type { Rec, Session } from '../provider/index.js';
+import { beginWithLocks, lockKeys, lockTableShared } from '../store/index.js';
+import { applyRecords, confirm } from './apply.js';
+
+/** Applies what the API answered for these keys inside a transaction that holds their locks. */
+export async function applyCurrent(
+  client: pg.ClientBase,
+  table: SyncedTable,
+  keys: readonly string[],
+  current: readonly (Rec | null)[],
+): Promise<void> {
+  const present = current.flatMap((record) => (record === null ? [] : [confirm(table, '{}', {}, record)]));
+  const gone = keys.filter((_, i) => current[i] === null).map((key) => ({ base: '{}', key, overlay: {} }));
+  await applyRecords(client, table, 'insert', present);
+  await applyRecords(client, table, 'delete', gone);
+}
+
+/** Reads records by key and stores them, or deletes the rows of those that are gone. */
+export async function refreshRows(
+  pool: pg.Pool,
+  session: Session,
+  table: SyncedTable,
+  keys: readonly string[],
+  signal: AbortSignal,
+  lockTimeout: number,
+): Promise<void> {
+  const client = await pool.connect();
+  let broken = true;
+  try {
+    await beginWithLocks(client, lockKeys(table.oid, keys), lockTimeout);
+    const current = await session.read(table.resource, keys, signal);
+    await lockTableShared(client, table.oid);
+    await applyCurrent(client, table, keys, current);
+    await client.query('COMMIT');
+    broken = false;
+  } finally {
+    client.release(broken);
+  }
+}

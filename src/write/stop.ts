@@ -1,0 +1,59 @@
+/** What may stop a statement: a cancel, its own time limit, a client that is gone, a shutdown. */
+import { FaultError, fault } from '../errors/index.js';
+import type { StopReason } from '../upstream/index.js';
+
+export class Stop {
+  readonly #controller = new AbortController();
+  readonly #timer: NodeJS.Timeout | undefined;
+  readonly #source: AbortSignal;
+  readonly #forward: () => void;
+
+  /** `timeout` in milliseconds; 0 for none. */
+  constructor(source: AbortSignal, timeout: number) {
+    this.#source = source;
+    this.#forward = () => this.#controller.abort(source.reason);
+    source.addEventListener('abort', this.#forward);
+    if (source.aborted) this.#forward();
+    if (timeout > 0) {
+      this.#timer = setTimeout(() => this.#controller.abort('timeout' satisfies StopReason), timeout);
+    }
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Throws the client's error if the statement has been stopped. Only before anything is sent. */
+  check(provider: string): void {
+    if (this.signal.aborted) throw this.fault(provider);
+  }
+
+  /** The client's error for a statement that was stopped before anything was sent. */
+  fault(provider: string): FaultError {
+    const code = this.signal.reason === 'timeout' ? 'write_timed_out' : 'write_cancelled';
+    return new FaultError(fault(code, { params: { provider } }));
+  }
+
+  /** A signal that aborts `grace` milliseconds after the statement was stopped: for a request that is under way. */
+  withGrace(grace: number): { readonly signal: AbortSignal; done(): void } {
+    const late = new AbortController();
+    let timer: NodeJS.Timeout | undefined;
+    const begin = (): void => {
+      timer = setTimeout(() => late.abort(this.signal.reason), grace);
+    };
+    this.signal.addEventListener('abort', begin);
+    if (this.signal.aborted) begin();
+    return {
+      signal: late.signal,
+      done: () => {
+        clearTimeout(timer);
+        this.signal.removeEventListener('abort', begin);
+      },
+    };
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#source.removeEventListener('abort', this.#forward);
+  }
+}

@@ -1,0 +1,365 @@
+/**
+ * The way of a mutation: evaluate → lock → journal → confirm → apply. Each phase is a function; this file is their order.
+ *
+ * Whatever fails before `confirm` leaves nothing behind anywhere. From `confirm` on the journal entry says what is known,
+ * and `settle` brings it to an end if this process does not.
+ */
+import type pg from 'pg';
+import type { Catalog, SyncedTable } from '../catalog/index.js';
+import { FaultError, fault, raise } from '../errors/index.js';
+import type { Batch, BatchRow, Session, WriteResult } from '../provider/index.js';
+import { isDatabaseAway, type Journal, sqlstateOf, type Ticket } from '../store/index.js';
+import { DatabaseRefusal, type Evaluation, type LentSession, SessionGone } from '../upstream/index.js';
+import { applyRecords, type ConfirmedRecord, confirm } from './apply.js';
+import { batchRows, type OldRows } from './batch.js';
+import { Gate, type GateOptions } from './gate.js';
+import { clientError, judge, type Verdict } from './outcome.js';
+import { refreshRows } from './refresh.js';
+import { Stop } from './stop.js';
+import { Writer } from './writer.js';
+
+export interface WriteLog {
+  info(fields: Readonly<Record<string, unknown>>, message: string): void;
+  warn(fields: Readonly<Record<string, unknown>>, message: string): void;
+  error(fields: Readonly<Record<string, unknown>>, message: string): void;
+}
+
+export interface WritePathOptions extends GateOptions {
+  /** Connections of Upwrite's own role; at least as many as writes in flight. */
+  readonly pool: pg.Pool;
+  readonly catalog: Catalog;
+  readonly journal: Journal;
+  /** The provider's session of a connection. */
+  session(connection: string): Session | undefined;
+  readonly log: WriteLog;
+  /** Milliseconds to wait for a lock on a row. */
+  readonly lockTimeout: number;
+  /** Milliseconds that one write may take in all, waiting for quota included; a statement_timeout may be shorter. */
+  readonly timeout: number;
+  /** Milliseconds that a request under way has to be answered after its statement was stopped. */
+  readonly stopGrace: number;
+  /** Called at the boundaries of a write; tests cut it there. */
+  readonly boundary?: (name: Boundary) => Promise<void>;
+}
+
+/** The places where a fault can strike, in order. */
+export type Boundary = 'evaluated' | 'journalled' | 'confirmed' | 'applying' | 'committed';
+
+/** What a mutation did. */
+export interface Written {
+  readonly rows: number;
+}
+
+/** How often a row set may change under our feet before the statement is given up. */
+const maxRounds = 4;
+
+export class WritePath {
+  readonly #o: WritePathOptions;
+  readonly gate: Gate;
+
+  constructor(options: WritePathOptions) {
+    this.#o = options;
+    this.gate = new Gate(options);
+  }
+
+  /** Runs one mutation to its end. Throws FaultError, DatabaseRefusal or SessionGone; see MutationPort. */
+  async run(lent: LentSession): Promise<Written> {
+    const table = this.#tableOf(lent);
+    const stop = new Stop(lent.signal, await lent.statementTimeout());
+    try {
+      const first = await this.#evaluate(lent, table);
+      stop.check(table.provider);
+      if (first.total === 0) return { rows: 0 };
+      const leave = await this.#enter(table, stop);
+      try {
+        return await this.#write(lent, table, stop, first);
+      } finally {
+        leave();
+      }
+    } catch (error) {
+      throw translate(error, table, stop);
+    } finally {
+      stop.end();
+    }
+  }
+
+  #tableOf(lent: LentSession): SyncedTable {
+    const { facts } = lent;
+    const table = this.#o.catalog.byOid(facts.tableOid);
+    if (table === undefined) return raise('internal', { params: { what: 'the table is no longer synced' } });
+    if (table.limits[facts.verb] === undefined) {
+      raise('verb_not_offered', { params: this.#params(table, lent), schema: table.schema, table: table.name });
+    }
+    return table;
+  }
+
+  #params(table: SyncedTable, lent: LentSession): Record<string, string> {
+    return { provider: table.provider, table: table.name, verb: lent.facts.verb.toUpperCase() };
+  }
+
+  async #enter(table: SyncedTable, stop: Stop): Promise<() => void> {
+    try {
+      return await this.gate.enter(table.provider, stop.signal);
+    } catch (error) {
+      if (error instanceof FaultError) throw error;
+      throw stop.fault(table.provider);
+    }
+  }
+
+  async #evaluate(lent: LentSession, table: SyncedTable): Promise<Evaluation> {
+    const limit = table.limits[lent.facts.verb] ?? 0;
+    const evaluation = await lent.evaluate(limit);
+    if (evaluation.total <= limit) return evaluation;
+    return raise('too_many_rows', {
+      params: { ...this.#params(table, lent), count: evaluation.total, limit },
+      schema: table.schema,
+      table: table.name,
+    });
+  }
+
+  async #write(lent: LentSession, table: SyncedTable, stop: Stop, first: Evaluation): Promise<Written> {
+    const writer = await Writer.open(this.#o.pool, table, this.#o.lockTimeout);
+    let sound = false;
+    try {
+      const { evaluation, old } = await this.#lock(lent, table, stop, writer, first);
+      const rows = batchRows(table, lent.facts, evaluation.rows, old);
+      const done = await this.#writeRows(lent, table, stop, writer, evaluation, rows);
+      sound = true;
+      return done;
+    } catch (error) {
+      sound = await writer.abandon();
+      throw error;
+    } finally {
+      writer.close(sound);
+    }
+  }
+
+  /** Locks the keys and evaluates under the locks, until the rows are those that are locked. */
+  async #lock(
+    lent: LentSession,
+    table: SyncedTable,
+    stop: Stop,
+    writer: Writer,
+    first: Evaluation,
+  ): Promise<{ evaluation: Evaluation; old: OldRows }> {
+    if (lent.facts.verb === 'insert') {
+      await writer.probeTable();
+      return { evaluation: first, old: new Map() };
+    }
+    let evaluation = first;
+    const locked = new Set<string>();
+    for (let round = 0; round < maxRounds; round++) {
+      const missing = evaluation.rows.filter((row) => !locked.has(row.key));
+      if (round > 0 && missing.length === 0) {
+        const keys = evaluation.rows.map((row) => row.key);
+        return { evaluation, old: await writer.probeRows(keys, lent.facts.verb) };
+      }
+      for (const row of missing) locked.add(row.key);
+      await writer.lockKeys([...locked], stop.signal);
+      stop.check(table.provider);
+      evaluation = await this.#evaluate(lent, table);
+      if (evaluation.total === 0) return { evaluation, old: new Map() };
+    }
+    return writer.lockFailed();
+  }
+
+  async #writeRows(
+    lent: LentSession,
+    table: SyncedTable,
+    stop: Stop,
+    writer: Writer,
+    evaluation: Evaluation,
+    rows: readonly BatchRow[],
+  ): Promise<Written> {
+    if (rows.length === 0) {
+      await writer.abandon();
+      return { rows: 0 };
+    }
+    await lent.prepareReturning();
+    await this.#o.boundary?.('evaluated');
+    if (lent.facts.verb === 'update' && rows.every((row) => Object.keys(row.values).length === 0)) {
+      // Only columns that keep their values: nothing to tell the API.
+      await lent.evaluateReturning(evaluation.rows.map((row) => ({ base: row.base, overlay: '{}' })));
+      await writer.abandon();
+      return { rows: rows.length };
+    }
+    const batch: Batch = {
+      verb: lent.facts.verb,
+      resource: table.resource,
+      rows,
+      deadline: Date.now() + this.#o.timeout,
+    };
+    const ticket = await this.#journal(lent, table, stop, batch);
+    const started = performance.now();
+    const result = await this.#confirm(table, stop, batch);
+    const upstreamMs = performance.now() - started;
+    await this.#o.boundary?.('confirmed');
+    const verdict = judge(
+      table,
+      rows.map((row) => row.key),
+      result.outcomes,
+    );
+    const records = confirmedRecords(table, evaluation, rows, verdict);
+    const returning =
+      verdict.state === 'applied' ? await this.#returning(lent, records, ticket, table) : { failed: null };
+    await this.#apply(table, lent, writer, ticket, verdict, result, records, upstreamMs);
+    if (verdict.state !== 'applied') {
+      this.#refreshGone(table, rows, result);
+      throw clientError(table, lent.facts, verdict, result.outcomes, ticket.id);
+    }
+    if (returning.failed !== null) throw returning.failed;
+    await this.#o.boundary?.('committed');
+    return { rows: rows.length };
+  }
+
+  async #journal(lent: LentSession, table: SyncedTable, stop: Stop, batch: Batch): Promise<Ticket> {
+    const { facts } = lent;
+    stop.check(table.provider);
+    const plan = this.#session(table).plan(facts.verb, table.resource, batch.rows.length);
+    const ticket = await this.#o.journal.open({
+      role: facts.role,
+      connection: table.connection,
+      provider: table.provider,
+      tableOid: table.oid,
+      schema: table.schema,
+      table: table.name,
+      verb: facts.verb,
+      rows: batch.rows,
+      method: plan.method,
+      path: plan.path,
+      settleAfterMs: this.#o.timeout + this.#o.stopGrace,
+    });
+    await this.#o.boundary?.('journalled');
+    if (stop.signal.aborted) {
+      await this.#o.journal.cancel(ticket);
+      throw stop.fault(table.provider);
+    }
+    return ticket;
+  }
+
+  #session(table: SyncedTable): Session {
+    const session = this.#o.session(table.connection);
+    if (session !== undefined) return session;
+    return raise('internal', { params: { what: `connection "${table.connection}" is not configured` } });
+  }
+
+  async #confirm(table: SyncedTable, stop: Stop, batch: Batch): Promise<WriteResult> {
+    const patience = stop.withGrace(this.#o.stopGrace);
+    try {
+      return await this.#session(table).write(batch, patience.signal);
+    } finally {
+      patience.done();
+    }
+  }
+
+  /**
+   * The client's RETURNING list, before the rows are committed, so that it sees the database as a statement of Postgres
+   * would. A failure here comes too late to refuse the write: it is told once the rows are in.
+   */
+  async #returning(
+    lent: LentSession,
+    records: readonly ConfirmedRecord[],
+    ticket: Ticket,
+    table: SyncedTable,
+  ): Promise<{ failed: unknown }> {
+    try {
+      await lent.evaluateReturning(records.map((r) => ({ base: r.base, overlay: JSON.stringify(r.overlay) })));
+      return { failed: null };
+    } catch (error) {
+      if (error instanceof SessionGone) return { failed: error };
+      this.#o.log.warn({ mutation: ticket.id, error: String(error) }, 'RETURNING failed after the API had confirmed');
+      const params = { provider: table.provider, mutation: ticket.id };
+      if (!(error instanceof DatabaseRefusal)) return { failed: error };
+      try {
+        return raise('returning_failed', { params, schema: table.schema, table: table.name });
+      } catch (fault) {
+        return { failed: fault };
+      }
+    }
+  }
+
+  async #apply(
+    table: SyncedTable,
+    lent: LentSession,
+    writer: Writer,
+    ticket: Ticket,
+    verdict: Verdict,
+    result: WriteResult,
+    records: readonly ConfirmedRecord[],
+    upstreamMs: number,
+  ): Promise<void> {
+    const request = result.requests.at(-1);
+    const rejected = result.outcomes.find((outcome) => outcome.kind !== 'applied');
+    const started = performance.now();
+    try {
+      await this.#o.boundary?.('applying');
+      await writer.commit(async (client) => {
+        await applyRecords(client, table, lent.facts.verb, records);
+        await this.#o.journal.finish(client, ticket, {
+          state: verdict.state,
+          rows: verdict.rows,
+          requests: result.requests.length,
+          upstreamMs,
+          localMs: performance.now() - started,
+          ...(request?.requestId === undefined ? {} : { requestId: request.requestId }),
+          ...(rejected === undefined || rejected.kind === 'applied'
+            ? {}
+            : { error: { sqlstate: rejected.fault.sqlstate, message: rejected.fault.message } }),
+          ...(verdict.state === 'unknown' ? { settleAfterMs: 0 } : {}),
+        });
+      });
+    } catch (error) {
+      this.#o.log.error({ mutation: ticket.id, error: String(error) }, 'the API answered and the local commit failed');
+      if (verdict.state === 'refused') throw clientError(table, lent.facts, verdict, result.outcomes, ticket.id);
+      await this.#leaveToSettle(ticket, verdict);
+      raise('commit_failed', {
+        params: { provider: table.provider, mutation: ticket.id },
+        schema: table.schema,
+        table: table.name,
+      });
+    }
+  }
+
+  /** Whether this works or not, the entry is settled once its time has come. */
+  async #leaveToSettle(ticket: Ticket, verdict: Verdict): Promise<void> {
+    try {
+      await this.#o.journal.markUnknown(ticket, { rows: verdict.rows, settleAfterMs: 0 });
+    } catch (error) {
+      this.#o.log.warn({ mutation: ticket.id, error: String(error) }, 'a journal entry is left to be settled later');
+    }
+  }
+
+  /** Rows whose records the API no longer has are brought in line, without keeping the client waiting for it. */
+  #refreshGone(table: SyncedTable, rows: readonly BatchRow[], result: WriteResult): void {
+    const gone = rows.flatMap((row, i) => {
+      const outcome = result.outcomes[i];
+      return outcome?.kind === 'rejected' && outcome.fault.code === 'record_gone' && row.key !== null ? [row.key] : [];
+    });
+    if (gone.length === 0) return;
+    const signal = AbortSignal.timeout(this.#o.timeout);
+    refreshRows(this.#o.pool, this.#session(table), table, gone, signal, this.#o.lockTimeout).catch((error: unknown) => {
+      this.#o.log.warn({ table: table.name, error: String(error) }, 'rows that are gone upstream were not refreshed');
+    });
+  }
+}
+
+/** An error of Upwrite's own connections in the client's terms. All of them come before anything was sent. */
+function translate(error: unknown, table: SyncedTable, stop: Stop): unknown {
+  const code = sqlstateOf(error);
+  if (code === '57014' && stop.signal.aborted) return stop.fault(table.provider);
+  if (error instanceof FaultError || error instanceof DatabaseRefusal || error instanceof SessionGone) return error;
+  if (!isDatabaseAway(error)) return error;
+  const what = error instanceof Error ? error.message : 'unknown reason';
+  return new FaultError(fault('database_unreachable', { params: { what } }), { cause: error });
+}
+
+function confirmedRecords(
+  table: SyncedTable,
+  evaluation: Evaluation,
+  rows: readonly BatchRow[],
+  verdict: Verdict,
+): readonly ConfirmedRecord[] {
+  return verdict.applied.flatMap((record, i) =>
+    record === null ? [] : [confirm(table, evaluation.rows[i]?.base ?? '{}', rows[i]?.values ?? {}, record)],
+  );
+}
