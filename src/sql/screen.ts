@@ -6,6 +6,12 @@
  * identifier. It cannot see what a function, CALL or DO does; the guard in the database stands behind those.
  */
 
+/**
+ * The ends of the keywords below, for a first pass: without word boundaries and of one length, the regular expression
+ * engine skips through a text at about twice the speed.
+ */
+const endings = /sert|date|lete|erge|cate|copy/i;
+
 /** What writes has one of these in it, wherever it stands (WITH, EXPLAIN, PREPARE … AS, after a semicolon). */
 const writes = /\b(?:insert|update|delete|merge|truncate|copy)\b/gi;
 
@@ -31,7 +37,7 @@ const preparedStatements = /\b(?:execute|deallocate|discard)\b/i;
  * and DISCARD matter as well.
  */
 export function screen(text: string, sessionHasPrepared = false): boolean {
-  return holdsWrite(text) || (sessionHasPrepared && preparedStatements.test(text));
+  return (endings.test(text) && holdsWrite(text)) || (sessionHasPrepared && preparedStatements.test(text));
 }
 
 function holdsWrite(text: string): boolean {
