@@ -20,8 +20,9 @@ export type MutationVerb = 'insert' | 'update' | 'delete';
 
 /** An item of FROM or USING whose columns RETURNING may name. */
 export interface FromItem {
-  /** The name by which it is referred to; null for an unaliased join's own name. */
-  readonly alias: string;
+  /** The name by which it is referred to; null where it has none (an unaliased sub-select): its columns can then be
+   *  named only without a qualifier. */
+  readonly alias: string | null;
   /** The relation, where the item is a plain table or view (not a CTE's name). */
   readonly relation: RelationName | null;
 }
@@ -36,10 +37,11 @@ export interface Returning {
   /** What OLD and NEW are called in the list: `old` and `new` unless renamed by the options. */
   readonly oldAlias: string;
   readonly newAlias: string;
-  /** Whether the list names OLD or NEW. */
+  /** Whether the list names OLD or NEW (also as a lone word, which may turn out to be a column of that name). */
   readonly usesOldOrNew: boolean;
-  /** Column references that are qualified by the schema of an unaliased target (`salesforce.contacts.id`): the
-   *  bytes of the qualifier `salesforce.` alone, to be cut out where the list is evaluated over a derived table. */
+  /** Column references that are qualified by the schema of an unaliased target or FROM item
+   *  (`salesforce.contacts.id`): the bytes of the qualifier `salesforce.` alone, in order, to be cut out where the
+   *  list is evaluated over derived tables. */
   readonly schemaQualifiers: readonly Span[];
   /** System columns of the target that the list names (ctid, xmin, tableoid, …). */
   readonly systemColumns: readonly string[];
@@ -52,6 +54,7 @@ export interface OnConflict {
   readonly constraint: string | null;
   /** DO UPDATE: the assigned columns, each with whether its value is exactly `EXCLUDED.<the same column>`. */
   readonly set: readonly { readonly column: string; readonly excluded: boolean }[];
+  /** A WHERE of the arbiter or of DO UPDATE. */
   readonly hasWhere: boolean;
 }
 
