@@ -1,0 +1,71 @@
+/** Reads back the descriptions that the registry keeps as JSON. */
+import { z } from 'zod';
+import type { Resource, Verb } from '../provider/index.js';
+
+const columnType = z.enum([
+  'text',
+  'boolean',
+  'integer',
+  'bigint',
+  'double precision',
+  'numeric',
+  'date',
+  'time',
+  'timestamptz',
+  'bytea',
+  'jsonb',
+  'text[]',
+]);
+
+const column = z.object({
+  name: z.string(),
+  field: z.string(),
+  type: columnType,
+  nullable: z.boolean(),
+  insertable: z.boolean(),
+  updatable: z.boolean(),
+  required: z.boolean().exactOptional(),
+  maxLength: z.number().exactOptional(),
+  choices: z.array(z.string()).exactOptional(),
+  references: z.array(z.string()).exactOptional(),
+  upsertKey: z.boolean().exactOptional(),
+  comment: z.string().exactOptional(),
+});
+
+const writeLimit = z.object({ max: z.number(), ceiling: z.number(), atomic: z.boolean() });
+
+const resource = z.object({
+  name: z.string(),
+  object: z.string(),
+  key: z.string(),
+  columns: z.array(column),
+  version: z.string().exactOptional(),
+  writes: z.object({
+    insert: writeLimit.exactOptional(),
+    update: writeLimit.exactOptional(),
+    delete: writeLimit.exactOptional(),
+  }),
+  pull: z.object({ incremental: z.boolean(), deletions: z.enum(['listed', 'sweep']) }),
+  comment: z.string().exactOptional(),
+});
+
+const limits = z.object({
+  insert: z.number().exactOptional(),
+  update: z.number().exactOptional(),
+  delete: z.number().exactOptional(),
+});
+
+/** Throws an Error that names the table where the JSON is no resource. */
+export function parseResource(input: unknown, table: string): Resource {
+  const parsed = resource.safeParse(input);
+  if (!parsed.success)
+    throw new Error(`the stored description of table ${table} cannot be read: ${parsed.error.message}`);
+  return parsed.data;
+}
+
+/** Throws an Error that names the table where the JSON is no set of limits. */
+export function parseLimits(input: unknown, table: string): Readonly<Partial<Record<Verb, number>>> {
+  const parsed = limits.safeParse(input);
+  if (!parsed.success) throw new Error(`the stored limits of table ${table} cannot be read: ${parsed.error.message}`);
+  return parsed.data;
+}

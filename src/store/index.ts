@@ -1,0 +1,46 @@
+export {
+  inTransaction,
+  internalOptions,
+  internalPool,
+  isDatabaseAway,
+  isLockTimeout,
+  type Json,
+  type Queryable,
+  sqlstateOf,
+} from './database.js';
+export {
+  type IntentRow,
+  type Journal,
+  type JournalEntry,
+  NotOwner,
+  openJournal,
+  type Report,
+  type RowOutcome,
+  type Ticket,
+  type Unsettled,
+} from './journal.js';
+export { type Lease, type LeaseOptions, takeLease } from './lease.js';
+export {
+  beginApply,
+  beginWithLocks,
+  lockKey,
+  lockKeys,
+  lockSession,
+  lockTableExclusive,
+  lockTableShared,
+  tableLockKey,
+  unlockSession,
+} from './locks.js';
+export { type MigrationResult, migrate } from './migrate.js';
+export { canBecome, isFinal, type MutationState, statesBefore } from './states.js';
+export {
+  type Advance,
+  NotWorker,
+  type Position,
+  type StoredTable,
+  type TableHealth,
+  type TableState,
+  type Tables,
+  tables,
+} from './tables.js';
+export { drawOrder, dropStale, forgetWrites, queueStale, staleKeys, stillStale } from './writes.js';

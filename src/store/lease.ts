@@ -1,0 +1,68 @@
+/**
+ * A process's lease: one row that says that it is alive, renewed in the background. Work in the database names its
+ * owner; what a dead owner left is anybody's. One renewal a process costs the database nothing that a mutation would
+ * feel. Leases are measured by the database's clock alone.
+ */
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type pg from 'pg';
+
+export interface LeaseOptions {
+  /** What the process does, for the operator: `serve`, `sync`, … */
+  readonly kind: string;
+  /** Milliseconds after the last renewal at which the process counts as dead. Default 30,000. */
+  readonly leaseMs?: number;
+  /** Milliseconds between renewals. Default a fifth of the lease. */
+  readonly renewMs?: number;
+  /** A renewal failed; the next one is tried as usual. */
+  readonly onError: (error: unknown) => void;
+}
+
+export interface Lease {
+  /** The owner's id in `upwrite.processes`. */
+  readonly id: string;
+  /** Stops renewing and gives the lease up at once, so that others need not wait for it to run out. */
+  release(): Promise<void>;
+}
+
+/** Registers this process as alive, and keeps it so until released. */
+export async function takeLease(pool: pg.Pool, options: LeaseOptions): Promise<Lease> {
+  const id = randomUUID();
+  const leaseMs = options.leaseMs ?? 30_000;
+  await renew(pool, id, options.kind, leaseMs);
+  let running: Promise<void> = Promise.resolve();
+  let busy = false;
+  const timer = setInterval(
+    () => {
+      if (busy) return;
+      busy = true;
+      running = renew(pool, id, options.kind, leaseMs)
+        .catch(options.onError)
+        .finally(() => {
+          busy = false;
+        });
+    },
+    options.renewMs ?? Math.ceil(leaseMs / 5),
+  );
+  timer.unref();
+  return {
+    id,
+    async release(): Promise<void> {
+      clearInterval(timer);
+      await running;
+      await pool.query('DELETE FROM upwrite.processes WHERE id = $1', [id]);
+    },
+  };
+}
+
+/** Also sweeps out processes that have been dead for a day. */
+async function renew(pool: pg.Pool, id: string, kind: string, leaseMs: number): Promise<void> {
+  await pool.query(
+    `WITH dead AS (
+       DELETE FROM upwrite.processes WHERE lease_until < clock_timestamp() - interval '1 day')
+     INSERT INTO upwrite.processes AS p (id, kind, host, pid, lease_until)
+     VALUES ($1, $2, $3, $4, clock_timestamp() + $5 * interval '1 millisecond')
+     ON CONFLICT (id) DO UPDATE SET lease_until = EXCLUDED.lease_until`,
+    [id, kind, hostname(), process.pid, leaseMs],
+  );
+}

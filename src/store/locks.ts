@@ -1,0 +1,86 @@
+/**
+ * Advisory locks of synced tables: one definition of their keys, shared by every writer.
+ *
+ * - A **key lock** (exclusive, one a record) is held by a write from before its second evaluation until its outcome is
+ *   committed, the API call included. Writers of one record therefore take turns, across all Upwrite processes.
+ * - The **table lock** is shared for the short local transaction that applies a confirmed write, and exclusive for the
+ *   transaction in which the sync merges a page. A page holds thousands of keys, and taking a lock for each would fill
+ *   the server's lock table; the table lock costs one, and it makes the sync see every write that was applied before.
+ *
+ * Always in this order: key locks sorted, then the table lock, then rows. So no two of them can wait for each other.
+ */
+import { createHash } from 'node:crypto';
+import type pg from 'pg';
+
+/** A 64-bit key for pg_advisory_lock, from any text. */
+export function lockKey(text: string): bigint {
+  return createHash('sha256').update(`upwrite\0${text}`).digest().readBigInt64BE(0);
+}
+
+/** The advisory lock keys of records of a table: sorted, without duplicates. */
+export function lockKeys(tableOid: number, keys: readonly string[]): bigint[] {
+  const unique = new Set(keys.map((key) => lockKey(`${tableOid}\0${key}`)));
+  return [...unique].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+}
+
+/** The advisory lock key of a table as a whole. */
+export function tableLockKey(tableOid: number): bigint {
+  return lockKey(`${tableOid}`);
+}
+
+function milliseconds(timeoutMs: number): number {
+  return Math.max(1, Math.floor(timeoutMs));
+}
+
+/**
+ * Begins a transaction on the client and takes the locks in it, in one round trip; COMMIT and ROLLBACK let go of them.
+ * Fails with 55P03 (see `isLockTimeout`) when one of them is not had within `timeoutMs`, leaving a failed transaction
+ * for the caller to roll back. Statements that follow wait for row locks no longer than `timeoutMs` either.
+ */
+export async function beginWithLocks(
+  client: pg.ClientBase,
+  locks: readonly bigint[],
+  timeoutMs: number,
+): Promise<void> {
+  await client.query(
+    `BEGIN; SET LOCAL lock_timeout = ${milliseconds(timeoutMs)};
+     SELECT pg_advisory_xact_lock(k) FROM unnest('{${locks.join(',')}}'::bigint[]) AS k`,
+  );
+}
+
+/**
+ * Takes locks that outlive transactions, in one round trip, in the order given. A client that gets an error here may
+ * hold some of them: `unlockSession` frees it. Outside a transaction block only.
+ */
+export async function lockSession(client: pg.ClientBase, locks: readonly bigint[], timeoutMs: number): Promise<void> {
+  await client.query(
+    `BEGIN; SET LOCAL lock_timeout = ${milliseconds(timeoutMs)};
+     SELECT pg_advisory_lock(k) FROM unnest('{${locks.join(',')}}'::bigint[]) AS k; COMMIT`,
+  );
+}
+
+/** Ends a failed transaction, if there is one, and lets go of every session-level lock of the client. */
+export async function unlockSession(client: pg.ClientBase): Promise<void> {
+  await client.query('ROLLBACK; SELECT pg_advisory_unlock_all()');
+}
+
+/** Within the transaction that applies a confirmed write, before it touches a row: keeps merges of pages out. */
+export async function lockTableShared(client: pg.ClientBase, tableOid: number): Promise<void> {
+  await client.query(`SELECT pg_advisory_xact_lock_shared('${tableLockKey(tableOid)}'::bigint)`);
+}
+
+/** Begins the transaction that applies a confirmed write and keeps merges of pages out, in one round trip. */
+export async function beginApply(client: pg.ClientBase, tableOid: number, timeoutMs: number): Promise<void> {
+  await client.query(
+    `BEGIN; SET LOCAL lock_timeout = ${milliseconds(timeoutMs)};
+     SELECT pg_advisory_xact_lock_shared('${tableLockKey(tableOid)}'::bigint)`,
+  );
+}
+
+/** Within a transaction that merges a page: waits for the writes being applied, and keeps new ones out until it ends. */
+export async function lockTableExclusive(client: pg.ClientBase, tableOid: number, timeoutMs: number): Promise<void> {
+  await client.query(
+    `SET LOCAL lock_timeout = ${milliseconds(timeoutMs)};
+     SELECT pg_advisory_xact_lock('${tableLockKey(tableOid)}'::bigint)`,
+  );
+}

@@ -1,0 +1,98 @@
+import type pg from 'pg';
+import { beforeAll, expect, test } from 'vitest';
+import {
+  beginApply,
+  beginWithLocks,
+  isLockTimeout,
+  lockKeys,
+  lockSession,
+  lockTableExclusive,
+  unlockSession,
+} from '../../src/store/index.js';
+import { ownPool } from '../support/database.js';
+import { startTestPostgres } from '../support/postgres.js';
+
+let pool: pg.Pool;
+
+beforeAll(async () => {
+  const server = await startTestPostgres();
+  pool = ownPool(server.upwriteUrl);
+});
+
+async function withClients(run: (a: pg.PoolClient, b: pg.PoolClient) => Promise<void>): Promise<void> {
+  const a = await pool.connect();
+  const b = await pool.connect();
+  try {
+    await run(a, b);
+  } finally {
+    a.release(true);
+    b.release(true);
+  }
+}
+
+async function heldLocks(): Promise<number> {
+  const result = await pool.query("SELECT FROM pg_locks WHERE locktype = 'advisory'");
+  return result.rowCount ?? 0;
+}
+
+async function outcome(work: Promise<unknown>): Promise<string> {
+  return work.then(
+    () => 'done',
+    (error: unknown) => (isLockTimeout(error) ? 'lock timeout' : String(error)),
+  );
+}
+
+test('locks of a transaction keep others out of the same keys, in the same table only, until it ends', async () => {
+  await withClients(async (a, b) => {
+    await beginWithLocks(a, lockKeys(1, ['x', 'y']), 1000);
+    expect(await outcome(beginWithLocks(b, lockKeys(1, ['y', 'z']), 20))).toBe('lock timeout');
+    await b.query('ROLLBACK');
+    expect(await outcome(beginWithLocks(b, lockKeys(2, ['y', 'z']), 20))).toBe('done');
+    await b.query('ROLLBACK');
+    await a.query('COMMIT');
+    expect(await outcome(beginWithLocks(b, lockKeys(1, ['y', 'z']), 20))).toBe('done');
+    await b.query('COMMIT');
+  });
+  expect(await heldLocks()).toBe(0);
+});
+
+test('locks of a session outlive a transaction, and a failed attempt can be undone', async () => {
+  await withClients(async (a, b) => {
+    await lockSession(a, lockKeys(1, ['b']), 1000);
+    expect(await outcome(lockSession(b, lockKeys(1, ['a', 'b', 'c', 'd']), 20))).toBe('lock timeout');
+    await unlockSession(b);
+    expect(await heldLocks()).toBe(1);
+    await unlockSession(a);
+    expect(await outcome(lockSession(b, lockKeys(1, ['a', 'b']), 20))).toBe('done');
+    await unlockSession(b);
+  });
+  expect(await heldLocks()).toBe(0);
+});
+
+test('writes are applied side by side, and not while a page is merged', async () => {
+  await withClients(async (a, b) => {
+    await beginApply(a, 7, 1000);
+    await beginApply(b, 7, 20);
+    await b.query('COMMIT; BEGIN');
+    expect(await outcome(lockTableExclusive(b, 7, 20))).toBe('lock timeout');
+    await b.query('ROLLBACK; BEGIN');
+    await a.query('COMMIT');
+    expect(await outcome(lockTableExclusive(b, 7, 20))).toBe('done');
+    expect(await outcome(beginApply(a, 7, 20))).toBe('lock timeout');
+  });
+});
+
+test('two hundred keys are locked in one go, in one order by everybody', async () => {
+  const keys = Array.from({ length: 200 }, (_, i) => `003${i}`);
+  const locks = lockKeys(9, keys);
+  expect(locks).toHaveLength(200);
+  expect(lockKeys(9, [...keys].reverse().concat(keys))).toEqual(locks);
+  expect(locks.every((lock, i) => i === 0 || (locks[i - 1] ?? lock) < lock)).toBe(true);
+  const rounds = Array.from({ length: 40 }, async (_, i) => {
+    const client = await pool.connect();
+    await beginWithLocks(client, lockKeys(9, i % 2 === 0 ? keys : [...keys].reverse()), 20_000);
+    await client.query('COMMIT');
+    client.release();
+  });
+  await Promise.all(rounds);
+});
