@@ -176,7 +176,7 @@ function referenceDetail(key: string, column: Column | undefined): string {
   return `${key} is not present in ${column?.references?.join(' or ') ?? 'salesforce'}.`;
 }
 
-function detailOf(refusal: Refusal): string {
+function detailOf(refusal: Refusal, code: FaultCode): string {
   const { error, columns, row, resource } = refusal;
   const [column] = columns;
   const isOwn = column === undefined || column.name === resource.key;
@@ -188,7 +188,7 @@ function detailOf(refusal: Refusal): string {
   if (key !== null && (error.code === 'DELETE_FAILED' || error.code === 'DEPENDENCY_EXISTS')) {
     return `Key (${resource.key})=(${key}) is still referenced: ${sentence(error.message)}`;
   }
-  if (key !== null && meaningOf(error.code) === 'record_gone') {
+  if (key !== null && code === 'record_gone') {
     return `Key (${resource.key})=(${key}) is not present in salesforce.`;
   }
   return sentence(inColumnNames(error.message, columns));
@@ -222,7 +222,8 @@ export function refusalFault(
   const columns = columnsOf(error, resource);
   const refusal: Refusal = { error, columns, row, resource };
   const column = columns[0]?.name;
-  const givenDetail = kit.describe(detailOf(refusal));
+  const code = faultCode(refusal, verb);
+  const givenDetail = kit.describe(detailOf(refusal, code));
   const occurrence: FaultDetails = {
     params: {
       provider: kit.provider,
@@ -236,7 +237,7 @@ export function refusalFault(
     context: contextOf(errors, kit),
     ...(column === undefined ? {} : { column }),
   };
-  return fault(faultCode(refusal, verb), occurrence);
+  return fault(code, occurrence);
 }
 
 /** The errors in a top-level error body, an array of `{errorCode, message, fields}`; empty when it is something else. */
