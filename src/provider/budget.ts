@@ -76,13 +76,15 @@ export class LocalBudget implements Budget {
     try {
       for (;;) {
         request.signal.throwIfAborted();
-        const opensAt = this.opensAt(request.lane);
+        // One reading of the clock for the whole turn: with two, a gate that opens in between would be slept past.
+        const now = this.options.now();
+        const opensAt = this.opensAt(request.lane, now);
         const first = !this.waiters.some((other) => other !== waiter && this.isAhead(other, request, waiter));
-        if (first && opensAt <= this.options.now() && this.underWay < this.options.concurrency) {
+        if (first && opensAt <= now && this.underWay < this.options.concurrency) {
           return this.admit(request.lane);
         }
         if (opensAt > request.deadline) throw this.refusal(opensAt);
-        if (this.options.now() >= request.deadline) throw this.refusal(this.options.now() + 1000);
+        if (now >= request.deadline) throw this.refusal(now + 1000);
         let wake = (): void => {};
         const woken = new Promise<void>((resolve) => {
           wake = resolve;
@@ -91,7 +93,7 @@ export class LocalBudget implements Budget {
         if (waiter === undefined) this.waiters.push(next);
         else this.waiters.splice(this.waiters.indexOf(waiter), 1, next);
         waiter = next;
-        const until = opensAt > this.options.now() ? Math.min(opensAt, request.deadline) : request.deadline;
+        const until = opensAt > now ? Math.min(opensAt, request.deadline) : request.deadline;
         await waitUntil(until, this.options.now, request.signal, woken);
       }
     } finally {
@@ -130,8 +132,7 @@ export class LocalBudget implements Budget {
   }
 
   /** The earliest time at which the lane may send, as far as is known. */
-  private opensAt(lane: Lane): number {
-    const now = this.options.now();
+  private opensAt(lane: Lane, now: number): number {
     this.starts = this.starts.filter((start) => start > now - this.options.windowMillis);
     const oldest = this.starts[0];
     const window =

@@ -1,0 +1,148 @@
+/** Salesforce, through jsforce. See README.md for what it offers and what it cannot do. */
+import { z } from 'zod';
+import { FaultError, fault } from '../../src/errors/index.js';
+import {
+  type Batch,
+  CallFailure,
+  type Kit,
+  type Provider,
+  type Rec,
+  type RequestPlan,
+  type Resource,
+  type Session,
+  type Verb,
+} from '../../src/provider/index.js';
+import { RequestRefused, SalesforceClient } from './client.js';
+import { parseConfig, type SalesforceConfig } from './config.js';
+import { matches } from './mapping.js';
+import { createdSince, pull, read } from './pull.js';
+import { chooseObjects, describeSchema, globalSchema, tableNames, toResource } from './resources.js';
+import { write } from './write.js';
+
+/** Subrequests of one composite request (REST API Developer Guide, "Composite"); the whole counts as one API call. */
+const compositeLimit = 25;
+
+const compositeSchema = z.object({
+  compositeResponse: z.array(z.object({ body: z.unknown(), httpStatusCode: z.number() })),
+});
+
+const userInfoSchema = z.object({
+  user_id: z.string(),
+  organization_id: z.string(),
+  preferred_username: z.string().optional(),
+});
+
+const methods: Readonly<Record<Verb, string>> = { insert: 'POST', update: 'PATCH', delete: 'DELETE' };
+
+/** How far the clocks of Salesforce and of this machine may differ, in milliseconds. */
+const clockSkew = 300_000;
+
+/** Turns what the provider's own errors mean into faults; everything that leaves a session goes through here. */
+async function asFaults<T>(kit: Kit, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof RequestRefused) && !(error instanceof CallFailure)) throw error;
+    throw new FaultError(fault('internal', { params: { what: kit.describe(error) } }), { cause: error });
+  }
+}
+
+async function describeObjects(client: SalesforceClient, kit: Kit, names: readonly string[], signal: AbortSignal) {
+  const resources: Resource[] = [];
+  const tables = tableNames(names);
+  for (let from = 0; from < names.length; from += compositeLimit) {
+    const part = names.slice(from, from + compositeLimit);
+    const compositeRequest = part.map((name, index) => ({
+      method: 'GET',
+      url: client.path(`/sobjects/${name}/describe`),
+      referenceId: `describe${index}`,
+    }));
+    const { value } = await client.call({ verb: 'read', signal }, (connection) =>
+      connection.requestPost('/composite', { compositeRequest }),
+    );
+    for (const [index, answer] of compositeSchema.parse(value).compositeResponse.entries()) {
+      const name = part[index] ?? '';
+      if (answer.httpStatusCode >= 400) {
+        kit.log.warn({ object: name, status: answer.httpStatusCode }, 'salesforce does not describe this object');
+        continue;
+      }
+      const resource = toResource(describeSchema.parse(answer.body), tables.get(name) ?? name);
+      if (resource !== undefined) resources.push(resource);
+    }
+  }
+  return resources;
+}
+
+async function describe(client: SalesforceClient, kit: Kit, config: SalesforceConfig, signal: AbortSignal) {
+  const { value } = await client.call({ verb: 'read', signal }, (connection) => connection.requestGet('/sobjects'));
+  const { chosen, missing } = chooseObjects(globalSchema.parse(value), config.objects);
+  if (missing.length > 0) {
+    kit.log.warn({ objects: missing }, 'salesforce has no such objects, or the user may not see them');
+  }
+  return describeObjects(client, kit, chosen, signal);
+}
+
+async function userInfo(client: SalesforceClient, signal: AbortSignal) {
+  const { value } = await client.call({ verb: 'read', lane: 'write', signal }, (connection) =>
+    connection.requestGet('/services/oauth2/userinfo'),
+  );
+  return userInfoSchema.parse(value);
+}
+
+/**
+ * The records of an insert whose answer was lost: made by this user since just before it was sent, with the values that
+ * it assigned, one for each row. All-or-none means all rows or none; anything between is no answer.
+ */
+async function findInserted(
+  client: SalesforceClient,
+  kit: Kit,
+  batch: Batch,
+  sentAt: number,
+  signal: AbortSignal,
+): Promise<readonly (Rec | null)[]> {
+  const { user_id } = await userInfo(client, signal);
+  const made = await createdSince(client, batch.resource, sentAt - clockSkew, user_id, signal);
+  const left = new Set(made);
+  const found = batch.rows.map((row) => {
+    const match = [...left].find((record) => matches(batch.resource, record, row.values));
+    if (match !== undefined) left.delete(match);
+    return match ?? null;
+  });
+  const count = found.filter((record) => record !== null).length;
+  if (count === 0 || count === found.length) return found;
+  const context = `salesforce has records like ${count} of the ${found.length} rows`;
+  throw new FaultError(fault('outcome_unknown', { params: { provider: kit.provider }, context }));
+}
+
+async function check(client: SalesforceClient, signal: AbortSignal): Promise<string> {
+  const user = await userInfo(client, signal);
+  return `user ${user.preferred_username ?? user.user_id} of organization ${user.organization_id}`;
+}
+
+async function* guardedPages<T>(kit: Kit, pages: AsyncIterable<T>): AsyncGenerator<T> {
+  const iterator = pages[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const step = await asFaults(kit, iterator.next());
+      if (step.done === true) return;
+      yield step.value;
+    }
+  } finally {
+    await iterator.return?.();
+  }
+}
+
+function open(config: SalesforceConfig, kit: Kit): Session {
+  const client = new SalesforceClient(config, kit);
+  return {
+    describe: (signal) => asFaults(kit, describe(client, kit, config, signal)),
+    plan: (verb): RequestPlan => ({ method: methods[verb], path: client.path('/composite/sobjects'), calls: 1 }),
+    write: (batch, signal) => write(client, kit, batch, signal),
+    pull: (resource, since, signal) => guardedPages(kit, pull(client, resource, since, signal)),
+    read: (resource, keys, signal) => asFaults(kit, read(client, resource, keys, signal)),
+    findInserted: (batch, sentAt, signal) => asFaults(kit, findInserted(client, kit, batch, sentAt, signal)),
+    check: (signal) => asFaults(kit, check(client, signal)),
+  };
+}
+
+export const provider: Provider<SalesforceConfig> = { name: 'salesforce', parseConfig, open };

@@ -1,0 +1,137 @@
+/**
+ * The transport that jsforce sends through. jsforce's own retries by itself, waits up to half an hour, follows
+ * redirects and never ends when an answer is cut in the middle; this one sends one request by the kit.
+ */
+import { PassThrough } from 'node:stream';
+import { StreamPromise } from 'jsforce/lib/core.js';
+import { Transport } from 'jsforce/lib/transport.js';
+import {
+  CallFailure,
+  type Fate,
+  failureOfStatus,
+  type HttpAnswer,
+  type Kit,
+  parseRetryAfter,
+  type RequestNote,
+} from '../../src/provider/index.js';
+import { contextOf, meaningOf, parseErrors } from './errors.js';
+
+type JsforceRequest = Parameters<Transport['httpRequest']>[0];
+
+/** What jsforce takes for an HTTP answer. */
+interface JsforceAnswer {
+  statusCode: number;
+  headers: { [name: string]: string };
+  body: string;
+}
+
+/** A used-up quota of requests in 24 hours comes back bit by bit: there is no time to name, so it is asked again after this. */
+const quotaPause = 60_000;
+
+function jsonOf(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The failure that an answer stands for, or undefined where jsforce and the caller are to read it. Salesforce documents
+ * 503 as a server that cannot take the request on; in front of it stand gateways whose 503 says nothing of the kind, so
+ * that only one with Salesforce's own error body counts as refused. A 500 may have been applied.
+ */
+export function failureOfAnswer(answer: HttpAnswer, kit: Kit): CallFailure | undefined {
+  const { status } = answer;
+  if (status < 300) return undefined;
+  const errors = parseErrors(jsonOf(answer.body));
+  const [first] = errors;
+  const meaning = first === undefined ? undefined : meaningOf(first.code);
+  const retryAfter = parseRetryAfter(answer.headers['retry-after'], kit.now());
+  const said = {
+    status,
+    words: first === undefined ? `salesforce answered HTTP ${status}` : contextOf(errors, kit),
+    ...(retryAfter === undefined ? {} : { retryAfter }),
+  };
+  if (status === 401) return new CallFailure({ ...said, kind: 'credentials', fate: 'refused' });
+  if (meaning === 'rate_limited') {
+    return new CallFailure({ ...said, kind: 'rate', fate: 'refused', retryAfter: retryAfter ?? quotaPause });
+  }
+  if (status < 400) return new CallFailure({ ...said, kind: 'request', fate: 'refused' });
+  if (status < 500 && meaning === 'credentials_refused') {
+    return new CallFailure({ ...said, kind: 'credentials', fate: 'refused' });
+  }
+  if (meaning === 'upstream_unavailable' && (status < 500 || status === 503)) {
+    return new CallFailure({ ...said, kind: 'busy', fate: 'refused' });
+  }
+  if (status >= 500 || status === 408 || status === 423 || status === 429) {
+    const fate: Fate | undefined = status === 503 && first !== undefined ? 'refused' : undefined;
+    return failureOfStatus(status, fate === undefined ? said : { ...said, fate });
+  }
+  return undefined;
+}
+
+/** Reports `Sforce-Limit-Info: api-usage=18/5000` to the budget (REST API Developer Guide, "Limit Info Header"). */
+function reportQuota(answer: HttpAnswer, kit: Kit): void {
+  const match = /api-usage=(\d+)\/(\d+)/.exec(answer.headers['sforce-limit-info'] ?? '');
+  if (match !== null) kit.budget.report({ used: Number(match[1]), limit: Number(match[2]) });
+}
+
+export interface TransportOptions {
+  readonly kit: Kit;
+  readonly deadline: number;
+  readonly signal: AbortSignal;
+  /** Gets a note for each request. */
+  readonly notes?: RequestNote[];
+}
+
+/** jsforce's transport for one attempt of one call. */
+export class CallTransport extends Transport {
+  /** The last answer, for its headers: jsforce gives only the body on. */
+  answer: HttpAnswer | undefined;
+  private readonly options: TransportOptions;
+
+  constructor(options: TransportOptions) {
+    super();
+    this.options = options;
+  }
+
+  override httpRequest(request: JsforceRequest): StreamPromise<JsforceAnswer> {
+    return StreamPromise.create(() => ({ stream: new PassThrough(), promise: this.send(request) }));
+  }
+
+  private async send(request: JsforceRequest): Promise<JsforceAnswer> {
+    const { kit, deadline, signal } = this.options;
+    const { body } = request;
+    if (body !== undefined && body !== null && typeof body !== 'string') throw new TypeError('only text can be sent');
+    const answer = await kit.http({
+      method: request.method,
+      url: request.url,
+      deadline,
+      signal,
+      ...(request.headers === undefined ? {} : { headers: request.headers }),
+      ...(typeof body === 'string' ? { body } : {}),
+    });
+    this.answer = answer;
+    this.note(request, answer);
+    reportQuota(answer, kit);
+    // The token endpoint answers refusals in OAuth's own form, which jsforce reads.
+    const isToken = request.url.includes('/services/oauth2/token');
+    if (!isToken || answer.status >= 500 || answer.status === 429) {
+      const failure = failureOfAnswer(answer, kit);
+      if (failure !== undefined) throw failure;
+    }
+    return { statusCode: answer.status, headers: { ...answer.headers }, body: answer.body };
+  }
+
+  private note(request: JsforceRequest, answer: HttpAnswer): void {
+    const requestId = answer.headers['x-request-id'] ?? answer.headers['sfdc-request-id'];
+    this.options.notes?.push({
+      method: request.method,
+      path: new URL(request.url).pathname,
+      status: answer.status,
+      millis: answer.millis,
+      ...(requestId === undefined ? {} : { requestId }),
+    });
+  }
+}
