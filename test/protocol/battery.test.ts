@@ -1,0 +1,72 @@
+/** Every protocol case, directly and through the proxy, compared message by message. */
+import { appendFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import process from 'node:process';
+import type pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Cluster, startCluster } from '../support/cluster.js';
+import { startUnderTest, type UnderTest } from '../support/under-test.js';
+import { type Case, transcribe } from './case.js';
+import { areas } from './cases/index.js';
+import { differences } from './differences.js';
+
+let cluster: Cluster;
+let proxy: UnderTest;
+let control: pg.Client;
+
+beforeAll(async () => {
+  cluster = await startCluster();
+  proxy = await startUnderTest(cluster);
+  control = await cluster.connect();
+}, 120_000);
+
+afterAll(async () => {
+  await control?.end();
+  await proxy?.stop();
+  await cluster?.stop();
+});
+
+/** What the proxy has to answer where the database answers `direct`. */
+function expected(subject: Case, direct: readonly string[]): readonly string[] {
+  if (subject.differs === undefined || proxy.kind !== 'upwrite') return direct;
+  const difference = differences[subject.differs];
+  if (difference === undefined) throw new Error(`no difference is called ${subject.differs}`);
+  return difference.proxy(direct);
+}
+
+/** Writes what the database said to the folder UPWRITE_TEST_TRANSCRIPTS, for reading. */
+async function keep(area: string, name: string, lines: readonly string[]): Promise<void> {
+  const folder = process.env['UPWRITE_TEST_TRANSCRIPTS'];
+  if (folder !== undefined) await appendFile(join(folder, `${area}.txt`), `# ${name}\n${lines.join('\n')}\n\n`);
+}
+
+for (const [area, cases] of Object.entries(areas)) {
+  describe(area, () => {
+    it.each(cases.map((subject) => [subject.name, subject] as const))(
+      '%s',
+      async (_name, subject) => {
+        const context = { control, ca: cluster.tls.ca };
+        const direct = await transcribe(subject, cluster, context);
+        await keep(area, subject.name, direct);
+        const proxied = await transcribe(subject, proxy, context);
+        expect(direct.length, 'the case reads something').toBeGreaterThan(0);
+        expect(proxied).toEqual(expected(subject, direct));
+      },
+      90_000,
+    );
+  });
+}
+
+describe('the battery', () => {
+  const all = Object.values(areas).flat();
+
+  it('has a name of its own for every case', () => {
+    const names = Object.entries(areas).flatMap(([area, cases]) => cases.map((subject) => `${area}: ${subject.name}`));
+    expect(new Set(names).size).toBe(names.length);
+  });
+
+  it('uses every allowed difference', () => {
+    const used = new Set(all.map((subject) => subject.differs).filter((name) => name !== undefined));
+    expect([...used].sort()).toEqual(Object.keys(differences).sort());
+  });
+});

@@ -1,0 +1,161 @@
+import { roles } from '../../support/cluster.js';
+import { type Case, play, session, type Turn } from '../case.js';
+import type { RawConnection } from '../raw/connection.js';
+import * as fe from '../raw/frontend.js';
+import type { Login } from '../raw/login.js';
+import type { Mask, Message } from '../raw/transcript.js';
+
+const logical: Login = { params: [['replication', 'database']] };
+const physical: Login = { params: [['replication', 'true']] };
+
+/** Log positions, snapshots and system identifiers as they are printed. */
+const position = /[0-9A-F]+\/[0-9A-F]{2,}|[0-9A-F]{8}-[0-9A-F]{8}-\d+|\d{19}/g;
+
+const withoutPositions = (body: Buffer): Buffer =>
+  Buffer.from(body.toString('latin1').replace(position, '…'), 'latin1');
+
+/**
+ * Replaces what differs from one moment to the next: positions, times, transaction numbers. Keepalives come when they
+ * will and are left out; WAL data keeps its payload's kind, and all of it where it is text.
+ */
+const mask: Mask = (message: Message) => {
+  const { type, body } = message;
+  if (type === 'D' || type === 'E') return { type, body: positionsInRow(body) };
+  if (type !== 'd') return message;
+  if (body[0] === 0x6b) return null;
+  if (body[0] !== 0x77) return { type, body: Buffer.from('data') };
+  const payload = body.subarray(25).toString('latin1');
+  return { type, body: Buffer.from(`w … ${payload.startsWith('table') ? payload : payload.slice(0, 1)}`) };
+};
+
+/** A DataRow's lengths vary with the positions in it, so that they go too. */
+function positionsInRow(body: Buffer): Buffer {
+  const printed = withoutPositions(body);
+  return printed.equals(body) ? body : Buffer.from(printed.toString('latin1').replace(/\0\0\0./gs, '|'), 'latin1');
+}
+
+const replication_ = (name: string, login: Login, ...turns: Turn[]): Case =>
+  session(name, turns, { login, mask, collapse: true });
+
+const command = (text: string, reads = 'Z'): Turn => [fe.query(text), reads];
+
+/** StandbyStatusUpdate: everything up to `lsn` written, flushed and applied. */
+const status = (lsn: bigint, reply: number): Buffer => {
+  const body = Buffer.alloc(34);
+  body.write('r');
+  for (const at of [1, 9, 17]) body.writeBigInt64BE(lsn, at);
+  body.writeUInt8(reply, 33);
+  return fe.copyData(body);
+};
+
+/** Reads CopyData until one that `wanted` accepts. */
+async function untilData(connection: RawConnection, wanted: (payload: string) => boolean): Promise<bigint> {
+  for (;;) {
+    const message = await connection.until('d');
+    if (message === null) throw new Error('the replication stream ended');
+    if (message.body[0] === 0x77 && wanted(message.body.subarray(25).toString('latin1'))) {
+      return message.body.readBigInt64BE(1);
+    }
+  }
+}
+
+/** A slot, a stream, two transactions of another session in it, status updates, and its orderly end. */
+const stream = (name: string, create: string, start: string, last: (payload: string) => boolean): Case => ({
+  name,
+  mask,
+  run: async (world) => {
+    const { control } = world;
+    await control.query('drop table if exists battery_stream; create table battery_stream (a int primary key, b text)');
+    await control.query('drop publication if exists battery; create publication battery for table battery_stream');
+    const connection = await world.login(logical);
+    await play(connection, [command(create), command(start, 'W')]);
+    await control.query("insert into battery_stream values (1, 'one'), (2, 'zwei')");
+    const seen = await untilData(connection, last);
+    await connection.send(status(seen, 0));
+    await control.query("begin; update battery_stream set b = 'x' where a = 1; delete from battery_stream; commit");
+    await untilData(connection, last);
+    await connection.send(status(seen, 1));
+    await play(connection, [[fe.copyDone, 'cZ'], command('IDENTIFY_SYSTEM')]);
+    await control.query('drop table battery_stream');
+  },
+});
+
+export const replication: readonly Case[] = [
+  replication_('IDENTIFY_SYSTEM, logical', logical, command('IDENTIFY_SYSTEM')),
+  replication_('IDENTIFY_SYSTEM, physical', physical, command('IDENTIFY_SYSTEM')),
+  replication_('SHOW', physical, command('SHOW wal_level')),
+  replication_('by a role with a password', { ...roles.scram, ...logical }, command('IDENTIFY_SYSTEM')),
+  replication_('physical without a database in the packet', physical, command('IDENTIFY_SYSTEM')),
+  replication_('SQL on a logical connection', logical, command('select 1'), command('select 1/0')),
+  replication_('SQL on a physical connection', physical, command('select 1')),
+  replication_('the extended protocol on a physical connection', physical, [[fe.extended('select 1'), fe.sync], 'Z']),
+  replication_('a syntax error', logical, command('IDENTIFY'), command('IDENTIFY_SYSTEM')),
+  replication_('TIMELINE_HISTORY of a line that does not exist', physical, command('TIMELINE_HISTORY 9')),
+  replication_(
+    'a slot that does not exist',
+    logical,
+    command('START_REPLICATION SLOT nope LOGICAL 0/0'),
+    command('SHOW work_mem'),
+  ),
+  replication_('READ_REPLICATION_SLOT', physical, command('READ_REPLICATION_SLOT nope')),
+  replication_(
+    'a temporary physical slot, and its end',
+    physical,
+    command('CREATE_REPLICATION_SLOT battery TEMPORARY PHYSICAL RESERVE_WAL'),
+    command('READ_REPLICATION_SLOT battery'),
+    command('DROP_REPLICATION_SLOT battery'),
+  ),
+  replication_(
+    'a temporary logical slot with a snapshot',
+    logical,
+    command('BEGIN READ ONLY ISOLATION LEVEL REPEATABLE READ'),
+    command("CREATE_REPLICATION_SLOT battery TEMPORARY LOGICAL pgoutput (SNAPSHOT 'use')"),
+    command('COMMIT'),
+  ),
+  replication_(
+    'an output plug-in that does not exist',
+    logical,
+    command('CREATE_REPLICATION_SLOT battery TEMPORARY LOGICAL nope'),
+  ),
+  stream(
+    'START_REPLICATION with test_decoding',
+    'CREATE_REPLICATION_SLOT battery TEMPORARY LOGICAL test_decoding',
+    `START_REPLICATION SLOT battery LOGICAL 0/0 ("include-xids" '0', "skip-empty-xacts" '1')`,
+    (payload) => payload.startsWith('COMMIT'),
+  ),
+  stream(
+    'START_REPLICATION with pgoutput',
+    'CREATE_REPLICATION_SLOT battery TEMPORARY LOGICAL pgoutput',
+    `START_REPLICATION SLOT battery LOGICAL 0/0 (proto_version '1', publication_names 'battery')`,
+    (payload) => payload.startsWith('C'),
+  ),
+  {
+    name: 'START_REPLICATION PHYSICAL, and CopyDone of the client',
+    mask,
+    collapse: true,
+    run: async (world) => {
+      const connection = await world.login(physical);
+      const found = await world.control.query('select pg_current_wal_lsn() as lsn');
+      await play(connection, [command(`START_REPLICATION PHYSICAL ${found.rows[0].lsn}`, 'W'), [fe.copyDone, 'cZ']]);
+    },
+  },
+  {
+    name: 'a client that leaves in the middle of the stream',
+    mask: ({ type, body }) => (type === 'd' ? null : (mask({ type, body }) ?? null)),
+    run: async (world) => {
+      const connection = await world.login(logical);
+      await play(connection, [
+        command('CREATE_REPLICATION_SLOT battery TEMPORARY LOGICAL test_decoding'),
+        command('START_REPLICATION SLOT battery LOGICAL 0/0', 'W'),
+      ]);
+      connection.finish();
+      await connection.untilClosed();
+    },
+  },
+  replication_(
+    'BASE_BACKUP, read to its end',
+    physical,
+    command("BASE_BACKUP (LABEL 'battery', CHECKPOINT 'fast', WAIT false, MANIFEST 'no')"),
+  ),
+  replication_('BASE_BACKUP, given up', physical, command("BASE_BACKUP (LABEL 'battery', CHECKPOINT 'fast')", 'Hd')),
+];
