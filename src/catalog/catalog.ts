@@ -75,8 +75,10 @@ export function createCatalog(initial: readonly SyncedTable[] = none): LiveCatal
  */
 export async function readTables(db: Pick<pg.Pool, 'query'>, registry: TableRegistry): Promise<readonly SyncedTable[]> {
   const registered = await registry.list(db);
-  const present = await db.query<{ oid: number; schema: string; name: string }>(
-    `SELECT c.oid, n.nspname AS schema, c.relname AS name
+  const present = await db.query<{ oid: number; schema: string; name: string; columns: readonly string[] }>(
+    `SELECT c.oid, n.nspname AS schema, c.relname AS name, (
+       SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
+       WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns
      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
      WHERE c.oid = ANY ($1::oid[]) AND c.relkind = 'r'`,
     [registered.map((table) => table.tableOid)],
@@ -92,6 +94,7 @@ export async function readTables(db: Pick<pg.Pool, 'query'>, registry: TableRegi
         name: now.name,
         connection: table.connection,
         provider: table.provider,
+        columnNames: now.columns,
         resource: parseResource(table.resource, `${now.schema}.${now.name}`),
         limits: parseLimits(table.limits, `${now.schema}.${now.name}`),
       },

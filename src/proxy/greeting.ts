@@ -135,7 +135,8 @@ function startTls(socket: Socket, options: ProxyOptions, direct: boolean): Promi
     const ready = (): void => {
       if (direct && secured.alpnProtocol !== 'postgresql') {
         secured.destroy();
-        return finish(null);
+        finish(null);
+        return;
       }
       secured.setNoDelay(true);
       finish(secured);

@@ -76,7 +76,7 @@ class Acceptor {
   }
 
   async #serve(accepted: net.Socket): Promise<void> {
-    const { options } = { options: this.#options };
+    const options = this.#options;
     let answered: net.Socket = accepted;
     const deadline = setTimeout(() => {
       if (!answered.destroyed && answered.writable) answered.end(errorResponse(fault('login_timeout'), 'FATAL'));
@@ -91,9 +91,13 @@ class Acceptor {
     }
     const client = greeting.socket;
     answered = client;
-    if (this.#draining) return void refuseWith(client, fault('shutting_down'));
+    if (this.#draining) {
+      refuseWith(client, fault('shutting_down'));
+      return;
+    }
     if (this.#running >= options.maxConnections) {
-      return void refuseWith(client, fault('too_many_connections', { params: { limit: options.maxConnections } }));
+      refuseWith(client, fault('too_many_connections', { params: { limit: options.maxConnections } }));
+      return;
     }
     this.#running++;
     try {
@@ -105,10 +109,14 @@ class Acceptor {
 
   async #logInAndRun(
     client: net.Socket,
-    greeting: { readonly packet: Buffer; readonly parameters: ReadonlyMap<string, string> | null; readonly rest: Buffer },
+    greeting: {
+      readonly packet: Buffer;
+      readonly parameters: ReadonlyMap<string, string> | null;
+      readonly rest: Buffer;
+    },
     loggedIn: () => void,
   ): Promise<void> {
-    const { options } = { options: this.#options };
+    const options = this.#options;
     const backend = await this.#connect(client);
     if (backend === null) return;
     backend.on('error', (error) => options.log.debug({ error: error.message }, 'a database connection failed'));

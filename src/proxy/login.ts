@@ -71,13 +71,17 @@ export function relayLogin(
     const relayHeld = (): void => {
       while (waiting && held.length >= 5) {
         const length = held.readUInt32BE(1);
-        if (length < 4 || length > maxAuthMessage) return violation('invalid message length');
+        if (length < 4 || length > maxAuthMessage) {
+          violation('invalid message length');
+          return;
+        }
         const message = firstMessage(held);
         if (message === null) return;
         if (wantsChannelBinding(message) && backend instanceof TLSSocket) {
           client.end(errorResponse(fault('channel_binding'), 'FATAL'));
           backend.destroy();
-          return finish(null);
+          finish(null);
+          return;
         }
         waiting = false;
         held = held.subarray(message.length);
@@ -113,7 +117,8 @@ export function relayLogin(
         rest = rest.subarray(message.length);
         if (onMessage(message)) {
           if (rest.length > 0) backend.unshift(rest);
-          return finish({ keyData, parameters, clientRest: held });
+          finish({ keyData, parameters, clientRest: held });
+          return;
         }
         if (backend.destroyed) return;
       }

@@ -1,12 +1,13 @@
 /** One client session on one database session: two pumps, and the interception between them. */
 import type { Socket } from 'node:net';
 import { type Fault, fault } from '../errors/index.js';
+import { clientEncoding, type TextSettings } from '../sql/index.js';
 import { cancelPacket, forwardCancel, SessionGone, type StopReason } from '../upstream/index.js';
 import { errorResponse } from '../wire/index.js';
 import { BackendPump } from './backend-pump.js';
 import { ClientPump } from './client-pump.js';
 import { Dialogue } from './interception/dialogue.js';
-import { Interception, type InterceptedSession } from './interception/interception.js';
+import { type InterceptedSession, Interception } from './interception/interception.js';
 import type { LoggedIn } from './login.js';
 import type { ProxyOptions } from './options.js';
 import { Pipeline } from './pipeline.js';
@@ -34,6 +35,7 @@ export class Session {
   #stop = new AbortController();
   #encoding: string;
   #standardStrings: boolean;
+  #settings: TextSettings;
   #waiters: (() => void)[] = [];
   #draining = false;
   #closed = false;
@@ -45,6 +47,7 @@ export class Session {
     this.keyData = login.keyData;
     this.#encoding = login.parameters.get('client_encoding') ?? 'UTF8';
     this.#standardStrings = login.parameters.get('standard_conforming_strings') !== 'off';
+    this.#settings = { encoding: clientEncoding(this.#encoding), standardStrings: this.#standardStrings };
     this.#backendPump = new BackendPump(client, this.#pipeline, {
       parameter: (name, value) => this.#parameterChanged(name, value),
       ready: () => this.#ready(),
@@ -86,7 +89,10 @@ export class Session {
       backend.once('end', () => client.end());
       client.once('close', () => this.#lost());
       backend.once('close', () => this.#lost());
-      if (client.destroyed || backend.destroyed) return this.#lost();
+      if (client.destroyed || backend.destroyed) {
+        this.#lost();
+        return;
+      }
       if (login.clientRest.length > 0) this.#clientPump.push(login.clientRest);
       backend.resume();
       if (this.#interception?.busy !== true) client.resume();
@@ -124,8 +130,8 @@ export class Session {
       get utf8() {
         return session.#encoding === 'UTF8';
       },
-      get encoding() {
-        return session.#parserEncoding();
+      get settings() {
+        return session.#settings;
       },
       get signal() {
         return session.#freshSignal();
@@ -139,16 +145,11 @@ export class Session {
     return this.#stop.signal;
   }
 
-  #parserEncoding(): InterceptedSession['encoding'] {
-    // With standard_conforming_strings off, a quote ends elsewhere than the parser thinks.
-    if (!this.#standardStrings) return null;
-    if (this.#encoding === 'UTF8') return 'utf8';
-    return multibyte.has(this.#encoding) ? null : 'ascii-superset-single-byte';
-  }
-
   #parameterChanged(name: string, value: string): void {
     if (name === 'client_encoding') this.#encoding = value;
     else if (name === 'standard_conforming_strings') this.#standardStrings = value !== 'off';
+    else return;
+    this.#settings = { encoding: clientEncoding(this.#encoding), standardStrings: this.#standardStrings };
   }
 
   /** Resolves once every message sent to the backend has been answered. */
@@ -217,6 +218,3 @@ export class Session {
 }
 
 const flush = Buffer.from([0x48, 0, 0, 0, 4]);
-
-/** Client encodings in which the second byte of a character may look like ASCII (manual, "Character Set Support"). */
-const multibyte = new Set(['BIG5', 'GB18030', 'GBK', 'JOHAB', 'SHIFT_JIS_2004', 'SJIS', 'UHC']);

@@ -39,7 +39,10 @@ function whenReady<S extends net.Socket>(
   resolve: (socket: S) => void,
   reject: (reason: unknown) => void,
 ): void {
-  const timer = setTimeout(() => failed(new Error(`no answer within ${target.connectTimeout} ms`)), target.connectTimeout);
+  const timer = setTimeout(
+    () => failed(new Error(`no answer within ${target.connectTimeout} ms`)),
+    target.connectTimeout,
+  );
   const failed = (error?: Error): void => {
     settle();
     socket.on('error', () => undefined);

@@ -41,7 +41,7 @@ export async function applyRecords(
   records: readonly ConfirmedRecord[],
 ): Promise<void> {
   if (records.length === 0) return;
-  const name = qualified(table.schema, table.name);
+  const name = qualified(table);
   const key = ident(table.resource.key);
   if (verb === 'delete') {
     await client.query(`DELETE FROM ${name} WHERE ${key} = ANY ($1::text[])`, [records.map((record) => record.key)]);

@@ -4,7 +4,7 @@ import { isProvisionalKey, type SyncedTable } from '../catalog/index.js';
 import { raise } from '../errors/index.js';
 import type { BatchRow, Column, JsonValue } from '../provider/index.js';
 import type { EvaluatedRow, MutationFacts } from '../upstream/index.js';
-import { valueOf } from './values.js';
+import { providerValue } from './values.js';
 
 /** The rows as they are in the database now, as JSON text, by key. */
 export type OldRows = ReadonlyMap<string, string>;
@@ -42,7 +42,7 @@ function assignedValues(
     const text = row.values[i] ?? null;
     if (facts.defaults[index]?.[i] === true) continue;
     if (column !== undefined && (facts.verb === 'insert' ? column.insertable : column.updatable)) {
-      values[name] = valueOf(column.type, text);
+      values[name] = providerValue(column.type, text);
     } else if (!changesNothing(table, facts, row, name, text, old)) {
       refuseColumn(table, facts, name);
     }

@@ -1,2 +1,2 @@
-export { startSettler, type Settler, type SettlerOptions } from './settle.js';
+export { type Settler, type SettlerOptions, startSettler } from './settle.js';
 export { type Boundary, WritePath, type WritePathOptions, type Written } from './write-path.js';

@@ -95,7 +95,9 @@ function partial(table: SyncedTable, facts: MutationFacts, outcomes: readonly Ou
     else refused.push(`row ${i + 1}: ${outcome.fault.detail ?? outcome.fault.message}`);
   }
   const shown = (list: readonly string[]): string =>
-    list.length <= maxNamed ? list.join(', ') : `${list.slice(0, maxNamed).join(', ')} and ${list.length - maxNamed} more`;
+    list.length <= maxNamed
+      ? list.join(', ')
+      : `${list.slice(0, maxNamed).join(', ')} and ${list.length - maxNamed} more`;
   return new FaultError(
     fault('partially_applied', {
       params: { provider: table.provider, applied: applied.length, count: outcomes.length },

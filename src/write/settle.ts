@@ -95,7 +95,10 @@ async function settleEntry(options: SettlerOptions, entry: Unsettled, stopped: A
     const session = options.session(entry.connection);
     if (table === undefined || session === undefined) {
       await journal.finish(options.pool, entry.ticket, { state: 'undecided' });
-      log.warn({ mutation: entry.ticket.id, table: entry.table }, 'a journal entry has no connection to be settled with');
+      log.warn(
+        { mutation: entry.ticket.id, table: entry.table },
+        'a journal entry has no connection to be settled with',
+      );
       return true;
     }
     const signal = AbortSignal.any([stopped, AbortSignal.timeout(options.timeout)]);

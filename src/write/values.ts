@@ -2,7 +2,7 @@
 import type { Column, ColumnType, JsonValue } from '../provider/index.js';
 
 /** A value's canonical text (see ColumnType) as the JSON value that stands for it between Upwrite and a provider. */
-export function valueOf(type: ColumnType, text: string | null): JsonValue {
+export function providerValue(type: ColumnType, text: string | null): JsonValue {
   if (text === null) return null;
   switch (type) {
     case 'boolean':

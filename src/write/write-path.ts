@@ -302,7 +302,7 @@ export class WritePath {
           upstreamMs,
           localMs: performance.now() - started,
           ...(request?.requestId === undefined ? {} : { requestId: request.requestId }),
-          ...(rejected === undefined || rejected.kind === 'applied'
+          ...(rejected === undefined
             ? {}
             : { error: { sqlstate: rejected.fault.sqlstate, message: rejected.fault.message } }),
           ...(verdict.state === 'unknown' ? { settleAfterMs: 0 } : {}),
@@ -337,9 +337,11 @@ export class WritePath {
     });
     if (gone.length === 0) return;
     const signal = AbortSignal.timeout(this.#o.timeout);
-    refreshRows(this.#o.pool, this.#session(table), table, gone, signal, this.#o.lockTimeout).catch((error: unknown) => {
-      this.#o.log.warn({ table: table.name, error: String(error) }, 'rows that are gone upstream were not refreshed');
-    });
+    refreshRows(this.#o.pool, this.#session(table), table, gone, signal, this.#o.lockTimeout).catch(
+      (error: unknown) => {
+        this.#o.log.warn({ table: table.name, error: String(error) }, 'rows that are gone upstream were not refreshed');
+      },
+    );
   }
 }
 

@@ -50,13 +50,13 @@ export class Writer {
    * error here. The locks are let go of again at once, since the sync takes them in another order. The rows as they are.
    */
   async probeRows(keys: readonly string[], verb: Verb): Promise<OldRows> {
-    const { schema, name, resource } = this.#table;
+    const { resource } = this.#table;
     const key = ident(resource.key);
     const strength = verb === 'delete' ? 'UPDATE' : 'NO KEY UPDATE';
     await this.#client.query('SAVEPOINT probe');
     const { rows } = await this.#orLockFailed(
       this.#client.query<{ key: string; row: string }>(
-        `SELECT t.${key} AS key, to_jsonb(t.*)::text AS row FROM ${qualified(schema, name)} AS t
+        `SELECT t.${key} AS key, to_jsonb(t.*)::text AS row FROM ${qualified(this.#table)} AS t
          WHERE t.${key} = ANY ($1::text[]) FOR ${strength}`,
         [keys],
       ),
@@ -67,12 +67,11 @@ export class Writer {
 
   /** The same for an insert: a lock on the whole table would keep the row out. */
   async probeTable(): Promise<void> {
-    const { schema, name } = this.#table;
     this.#inTransaction = true;
     await this.#orLockFailed(
       this.#client.query(
         `BEGIN; SET LOCAL lock_timeout = ${Math.max(1, Math.floor(this.#lockTimeout))};
-         LOCK TABLE ${qualified(schema, name)} IN ROW EXCLUSIVE MODE; ROLLBACK`,
+         LOCK TABLE ${qualified(this.#table)} IN ROW EXCLUSIVE MODE; ROLLBACK`,
       ),
     );
     this.#inTransaction = false;

@@ -141,6 +141,8 @@ export class Dialogue {
 
   /** The answer to one `statement(…)`. */
   async statementAnswer(): Promise<Answer> {
+    await this.expect(Back.closeComplete);
+    await this.expect(Back.closeComplete);
     await this.expect(Back.parseComplete);
     await this.expect(Back.bindComplete);
     const answer = await this.answer();
@@ -161,7 +163,10 @@ export class Dialogue {
   }
 
   /** Runs a Query whose answer goes to the client, all but its ReadyForQuery; `edit` may change or drop a message. */
-  async relayQuery(query: Buffer, edit: (message: Buffer) => Buffer | null): Promise<{ failed: boolean; ready: Buffer }> {
+  async relayQuery(
+    query: Buffer,
+    edit: (message: Buffer) => Buffer | null,
+  ): Promise<{ failed: boolean; ready: Buffer }> {
     this.#edit = edit;
     this.send(query);
     let failed = false;
@@ -200,6 +205,8 @@ export class Dialogue {
 /** Parse, Bind, Execute and both Closes of one statement under Upwrite's own name. */
 export function statement(text: string, parameters: readonly (string | null)[] = []): Buffer[] {
   return [
+    // An earlier dialogue that failed may have left its own behind.
+    ...forget(),
     parseMessage(ownName, Buffer.from(text, 'utf8'), []),
     bindMessage(ownName, ownName, textParameters(parameters), []),
     serialize.execute({ portal: ownName }),

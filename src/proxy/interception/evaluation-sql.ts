@@ -1,14 +1,14 @@
 /** The SQL that evaluates a mutation in the client's session and reads back its rows. Pure text. */
 import type { SyncedTable } from '../../catalog/index.js';
 import type { Column } from '../../provider/index.js';
-import { type Mutation, quoteIdentifier } from '../../sql/index.js';
+import { asciiIdentifier, type Mutation } from '../../sql/index.js';
 
 /**
  * The expression whose text is a column's canonical form (see ColumnType), whatever DateStyle, time zone or
  * client settings the session has.
  */
 function canonical(alias: string, column: Column | undefined, name: string): string {
-  const value = `${quoteIdentifier(alias)}.${quoteIdentifier(name)}`;
+  const value = `${asciiIdentifier(alias)}.${asciiIdentifier(name)}`;
   switch (column?.type) {
     case 'timestamptz':
     case 'date':
@@ -29,8 +29,8 @@ export function evaluationColumns(mutation: Mutation, table: SyncedTable, column
   const alias = mutation.targetAlias;
   const byName = new Map(table.resource.columns.map((column) => [column.name, column]));
   return [
-    `${quoteIdentifier(alias)}.${quoteIdentifier(table.resource.key)}::pg_catalog.text`,
-    `pg_catalog.to_jsonb(${quoteIdentifier(alias)}.*)::pg_catalog.text`,
+    `${asciiIdentifier(alias)}.${asciiIdentifier(table.resource.key)}::pg_catalog.text`,
+    `pg_catalog.to_jsonb(${asciiIdentifier(alias)}.*)::pg_catalog.text`,
     ...columns.map((name) => canonical(alias, byName.get(name), name)),
   ];
 }
@@ -40,12 +40,12 @@ export function evaluationColumns(mutation: Mutation, table: SyncedTable, column
  * `{"b": evaluated row, "o": confirmed values}` in the statement's order.
  */
 export function confirmedRowsFrom(mutation: Mutation, table: SyncedTable, parameter: number): string {
-  const type = `${quoteIdentifier(table.schema)}.${quoteIdentifier(table.name)}`;
+  const type = `${asciiIdentifier(table.schema)}.${asciiIdentifier(table.name)}`;
   return (
     `pg_catalog.jsonb_populate_recordset(NULL::${type}, (SELECT COALESCE(pg_catalog.jsonb_agg(` +
     `(u.v OPERATOR(pg_catalog.->) 'b') OPERATOR(pg_catalog.||) (u.v OPERATOR(pg_catalog.->) 'o') ORDER BY u.n), '[]') ` +
     `FROM pg_catalog.jsonb_array_elements($${parameter}::pg_catalog.jsonb) WITH ORDINALITY AS u(v, n))) ` +
-    `AS ${quoteIdentifier(mutation.targetAlias)}`
+    `AS ${asciiIdentifier(mutation.targetAlias)}`
   );
 }
 

@@ -3,7 +3,7 @@
  * are; its Execute, or a Query that holds one, is taken out of the stream and run by the write path.
  */
 import { serialize } from 'pg-protocol';
-import { type Analysis, type RelationName, screen, type Statement } from '../../sql/index.js';
+import { type Analysis, type RelationName, type Statement, screen, type TextSettings } from '../../sql/index.js';
 import {
   Back,
   commandComplete,
@@ -22,8 +22,8 @@ import { Runner, type RunnerSession } from './runner.js';
 import { Script } from './script.js';
 
 export interface InterceptedSession extends RunnerSession {
-  /** What the session's client_encoding means for the parser; null where offsets could not be trusted. */
-  readonly encoding: 'utf8' | 'ascii-superset-single-byte' | null;
+  /** How the session's texts are to be read. */
+  readonly settings: TextSettings;
   /** Resolves once nothing is outstanding at the backend. */
   quiet(): Promise<void>;
 }
@@ -91,9 +91,10 @@ export class Interception implements Interceptor {
 
   /** The text's statements, at once when it is known, or null when it need not be looked at. */
   #analysis(text: Buffer): Analysis | Promise<Analysis> | null {
-    const { encoding, port } = this.#session;
-    if (encoding === null || !screen(text.toString('latin1'))) return null;
-    return port.analyser.cached(text, encoding) ?? port.analyser.analyse(Buffer.from(text), encoding);
+    const latin1 = text.toString('latin1');
+    if (!screen(latin1)) return null;
+    const { settings, port } = this.#session;
+    return port.analyser.cached(latin1, settings) ?? port.analyser.analyse(text, settings);
   }
 
   #query(message: Buffer): Verdict | Promise<Verdict> {
@@ -162,6 +163,8 @@ export class Interception implements Interceptor {
     const { dialogue } = this.#session;
     this.busy = true;
     try {
+      // The pump forwards what stands before this message as soon as inspect returns: that has to come first.
+      await Promise.resolve();
       const usable = await dialogue.open(this.#session.quiet());
       try {
         return usable || evenFailed ? await action(dialogue) : 'pass';

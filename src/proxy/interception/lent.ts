@@ -1,6 +1,6 @@
 /** One mutation's loan of the client's session: evaluation by savepoint and rollback, and the RETURNING list. */
 import { serialize } from 'pg-protocol';
-import type { SyncedTable } from '../../catalog/index.js';
+import { deferGuard, type SyncedTable } from '../../catalog/index.js';
 import { raise } from '../../errors/index.js';
 import { evaluationText, type Mutation, returningText } from '../../sql/index.js';
 import {
@@ -70,6 +70,7 @@ export class Loan implements LentSession {
     this.#evaluations++;
     dialogue.send(
       ...statement(savepoint),
+      ...statement(deferGuard(this.#o.table)),
       ...statement(`SET LOCAL lock_timeout = ${Math.max(1, Math.floor(this.#o.lockTimeout))}`),
       parseMessage(ownName, evaluationText(text, mutation, ours.join(', ')), this.#o.parameterTypes),
       bindMessage(ownName, ownName, this.#o.parameters ?? noParameters, []),
@@ -103,6 +104,7 @@ export class Loan implements LentSession {
     const { dialogue } = this.#o;
     await dialogue.statementAnswer();
     await dialogue.statementAnswer();
+    await dialogue.statementAnswer();
     await dialogue.expect(Back.parseComplete);
     await dialogue.expect(Back.bindComplete);
     this.rowDescription = withoutFirst(await dialogue.expect(Back.rowDescription), ours);
@@ -122,6 +124,7 @@ export class Loan implements LentSession {
     const types = [...this.#o.parameterTypes];
     while (types.length < parameter - 1) types.push(0);
     dialogue.send(
+      ...forget(),
       parseMessage(ownName, returningText(text, mutation, confirmedRowsFrom(mutation, table, parameter)), [
         ...types,
         jsonbType,
@@ -137,6 +140,8 @@ export class Loan implements LentSession {
 
   async #describedReturning(): Promise<Buffer | null> {
     const { dialogue } = this.#o;
+    await dialogue.expect(Back.closeComplete);
+    await dialogue.expect(Back.closeComplete);
     try {
       await dialogue.expect(Back.parseComplete);
     } catch (error) {
@@ -181,12 +186,16 @@ const helperName = 'upwrite_helper';
 
 function named(name: string, text: string): Buffer[] {
   return [
+    ...forgetNamed(name),
     parseMessage(name, Buffer.from(text, 'utf8'), []),
     bindMessage(name, name, noParameters, []),
     serialize.execute({ portal: name }),
-    serialize.close({ type: 'P', name }),
-    serialize.close({ type: 'S', name }),
+    ...forgetNamed(name),
   ];
+}
+
+function forgetNamed(name: string): Buffer[] {
+  return [serialize.close({ type: 'P', name }), serialize.close({ type: 'S', name })];
 }
 
 function evaluated(row: readonly Cell[], ours: number): EvaluatedRow {

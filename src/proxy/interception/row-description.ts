@@ -49,9 +49,7 @@ export function sameRows(a: Buffer, b: Buffer): boolean {
     left.length === right.length &&
     left.every((field, i) => {
       const other = right[i];
-      return (
-        other !== undefined && field.name === other.name && (field.type === other.type || other.type === record)
-      );
+      return other !== undefined && field.name === other.name && (field.type === other.type || other.type === record);
     })
   );
 }

@@ -1,7 +1,7 @@
 /** Carries one mutation through the write path inside the client's session, whichever protocol it came in. */
 import { serialize } from 'pg-protocol';
 import type { SyncedTable } from '../../catalog/index.js';
-import { FaultError, type Fault, fault, raise } from '../../errors/index.js';
+import { type Fault, FaultError, fault, raise } from '../../errors/index.js';
 import { type Mutation, quoteIdentifier, type RelationName } from '../../sql/index.js';
 import { DatabaseRefusal, type MutationFacts, SessionGone } from '../../upstream/index.js';
 import { Back, errorResponse, noticeResponse, parseMessage } from '../../wire/index.js';
@@ -66,7 +66,11 @@ export class Runner {
     const { dialogue, port } = this.#session;
     const name = [relation.schema, relation.name].filter((part) => part !== null).map(quoteIdentifier);
     const { rows } = await dialogue.run(probe, [
-      name.join('.'), 'statement_timeout', 'application_name', 'lock_timeout']);
+      name.join('.'),
+      'statement_timeout',
+      'application_name',
+      'lock_timeout',
+    ]);
     const [oid, timeout, role, application, lockTimeout] = (rows[0] ?? []).map((cell) => cell?.toString('utf8') ?? '');
     return {
       table: port.catalog.byOid(Number(oid ?? 0)) ?? null,
@@ -83,7 +87,9 @@ export class Runner {
     const { mutation } = input;
     const inTransaction = pipeline.status === 'T' && !this.ownBlock;
     if (inTransaction && port.transactions === 'reject') {
-      raise('in_transaction', { params: { verb: mutation.verb.toUpperCase(), table: table.name, provider: table.provider } });
+      raise('in_transaction', {
+        params: { verb: mutation.verb.toUpperCase(), table: table.name, provider: table.provider },
+      });
     }
     await this.enterBlock();
     const loan = new Loan({

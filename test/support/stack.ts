@@ -1,0 +1,111 @@
+/** A whole Upwrite in this process: a throwaway Postgres, a scripted API, the write path and the proxy. */
+import { afterAll } from 'vitest';
+import { installCatalog, type LiveCatalog } from '../../src/catalog/index.js';
+import type { Resource } from '../../src/provider/index.js';
+import { type ProxyOptions, startProxy } from '../../src/proxy/index.js';
+import { createAnalyser } from '../../src/sql/index.js';
+import { migrate, openJournal, tables, takeLease } from '../../src/store/index.js';
+import { WritePath, type WritePathOptions } from '../../src/write/index.js';
+import { ownPool } from './database.js';
+import { startTestPostgres, type TestPostgres, type TestPostgresOptions } from './postgres.js';
+import { type WritableApi, writableApi } from './writable-api.js';
+
+export interface Stack {
+  readonly server: TestPostgres;
+  readonly api: WritableApi;
+  readonly catalog: LiveCatalog;
+  readonly port: number;
+  /** A URL through the proxy. */
+  url(user?: string): string;
+  connections(): number;
+  /** What the proxy logged as warning or error. */
+  readonly complaints: string[];
+}
+
+export interface StackOptions {
+  readonly resources: readonly Resource[];
+  readonly postgres?: TestPostgresOptions;
+  readonly write?: Partial<WritePathOptions>;
+  readonly proxy?: Partial<ProxyOptions>;
+  readonly transactions?: 'escape' | 'reject';
+}
+
+const closers: (() => Promise<unknown>)[] = [];
+
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const server = await startTestPostgres(options.postgres);
+  const pool = ownPool(server.upwriteUrl, 20);
+  await migrate(pool);
+  const api = writableApi(options.resources);
+  const catalog = await installCatalog({
+    pool,
+    registry: tables,
+    connections: [{ name: 'salesforce', provider: 'salesforce', session: api.session, grant: { write: ['public'] } }],
+    signal: AbortSignal.timeout(30_000),
+    onNote: () => {},
+  });
+  const complaints: string[] = [];
+  const complain = (fields: Readonly<Record<string, unknown>>, message: string): void => {
+    complaints.push(`${message} ${JSON.stringify(fields)}`);
+  };
+  const log = { debug: () => {}, info: () => {}, warn: complain, error: complain };
+  const lease = await takeLease(pool, { kind: 'test', onError: () => {} });
+  const writes = new WritePath({
+    pool,
+    catalog,
+    journal: openJournal(pool, lease.id),
+    session: () => api.session,
+    log,
+    maxInFlight: 10,
+    queueTimeout: 5000,
+    lockTimeout: 2000,
+    timeout: 10_000,
+    stopGrace: 500,
+    ...options.write,
+  });
+  const analyser = createAnalyser();
+  const proxy = await startProxy({
+    host: '127.0.0.1',
+    port: 0,
+    database: {
+      host: server.host,
+      port: server.port,
+      database: 'upwrite',
+      user: 'upwrite',
+      tls: { mode: 'disable' },
+      connectTimeout: 5000,
+    },
+    tls: null,
+    maxConnections: 200,
+    startupTimeout: 10_000,
+    grace: 1000,
+    maxInspected: 16 * 1024 * 1024,
+    mutations: {
+      catalog,
+      analyser,
+      transactions: options.transactions ?? 'escape',
+      lockTimeout: 2000,
+      run: (session) => writes.run(session),
+    },
+    log,
+    ...options.proxy,
+  });
+  closers.push(async () => {
+    await proxy.close();
+    await analyser.close();
+    await lease.release().catch(() => undefined);
+  });
+  return {
+    server,
+    api,
+    catalog,
+    port: proxy.port,
+    url: (user = 'app') => `postgres://${user}:${user}@127.0.0.1:${proxy.port}/upwrite`,
+    connections: () => proxy.connections(),
+    complaints,
+  };
+}
+
+afterAll(async () => {
+  for (const close of closers.splice(0)) await close();
+});
