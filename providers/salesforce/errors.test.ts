@@ -104,6 +104,20 @@ describe('refusalFault', () => {
     ],
     [
       error('INVALID_CROSS_REFERENCE_KEY', 'invalid cross reference id', []),
+      { account_id: '001X', email: 'a' },
+      'insert',
+      '23503',
+      'Key (account_id)=(001X) is not present in Account.',
+    ],
+    [
+      error('ENTITY_IS_DELETED', 'entity is deleted', []),
+      { account_id: '001X' },
+      'insert',
+      '23503',
+      'Key (account_id)=(001X) is not present in Account.',
+    ],
+    [
+      error('INVALID_CROSS_REFERENCE_KEY', 'invalid cross reference id', []),
       { email: 'a' },
       'update',
       '40001',

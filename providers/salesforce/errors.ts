@@ -115,11 +115,23 @@ function shown(value: JsonValue | undefined): string {
   return characters.length > 100 ? `${characters.slice(0, 99).join('')}…` : text;
 }
 
+/** A lookup that leads nowhere is often refused without its field: where the row assigns only one, it is that one. */
+function assignedReference(error: ApiError, resource: Resource, row: BatchRow | undefined): readonly Column[] {
+  if (row === undefined || !/^(INVALID_CROSS_REFERENCE|ENTITY_IS_DELETED)/.test(error.code)) return [];
+  if (error.code === 'ENTITY_IS_DELETED' && row.key !== null) return [];
+  const assigned = resource.columns.filter(
+    (column) => column.references !== undefined && typeof row.values[column.name] === 'string',
+  );
+  return assigned.length === 1 ? assigned : [];
+}
+
 /** Field names stand in `fields`; some messages only mention them. */
-function columnsOf(error: ApiError, resource: Resource): readonly Column[] {
+function columnsOf(error: ApiError, resource: Resource, row: BatchRow | undefined): readonly Column[] {
   const byField = new Map(resource.columns.map((column) => [column.field.toLowerCase(), column]));
   const named = error.fields.flatMap((field) => byField.get(field.toLowerCase()) ?? []);
   if (named.length > 0) return named;
+  const reference = assignedReference(error, resource, row);
+  if (reference.length > 0) return reference;
   const mentioned = /duplicate value found: (\w+)|No such column '(\w+)'|update fields: ([\w, ]+)/.exec(error.message);
   return words((mentioned?.slice(1).find(Boolean) ?? '').replaceAll(',', ' ')).flatMap(
     (field) => byField.get(field.toLowerCase()) ?? [],
@@ -166,6 +178,7 @@ const details: Readonly<Record<string, (key: string, refusal: Refusal) => string
   INVALID_OR_NULL_FOR_RESTRICTED_PICKLIST: (key) => `${key} is not one of the values that the field allows.`,
   NUMBER_OUTSIDE_VALID_RANGE: (key) => `${key} is outside the range that the field allows.`,
   INVALID_TYPE_ON_FIELD_IN_RECORD: (key) => `${key} does not have the type of the field.`,
+  ENTITY_IS_DELETED: (key, { columns }) => referenceDetail(key, columns[0]),
   MALFORMED_ID: (key) => `${key} is not a well-formed record id.`,
   INVALID_CROSS_REFERENCE_KEY: (key, { columns }) => referenceDetail(key, columns[0]),
   INVALID_CROSS_REFERENCE_TYPE_FOR_FIELD: (key, { columns }) => referenceDetail(key, columns[0]),
@@ -200,6 +213,7 @@ function faultCode(refusal: Refusal, verb: Verb): FaultCode {
   const meaning = meaningOf(error.code);
   const isOwn = columns.every((column) => column.name === resource.key) && error.fields.every((f) => f === 'Id');
   if (error.code === 'INVALID_CROSS_REFERENCE_KEY' && isOwn && verb !== 'insert') return 'record_gone';
+  if (error.code === 'ENTITY_IS_DELETED' && verb === 'insert') return 'bad_reference';
   // These messages name a column; without one the general case says more.
   if (meaning === 'read_only_column' && columns.length === 0) return 'validation';
   return meaning;
@@ -219,7 +233,7 @@ export function refusalFault(
   kit: Kit,
 ): Fault {
   const error = errors[0] ?? { code: 'UNKNOWN_EXCEPTION', message: 'no reason was given', fields: [] };
-  const columns = columnsOf(error, resource);
+  const columns = columnsOf(error, resource, row);
   const refusal: Refusal = { error, columns, row, resource };
   const column = columns[0]?.name;
   const code = faultCode(refusal, verb);

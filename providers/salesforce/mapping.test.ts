@@ -117,6 +117,7 @@ describe('kept', () => {
     [column('numeric'), '+012.500', '12.5'],
     [column('numeric'), '-0.0', '0'],
     [column('text[]'), [], null],
+    [column('text[]', { choices: ['a', 'b', 'c'] }), ['x', 'c', 'a', 'c'], ['a', 'c', 'x']],
     [column('boolean'), true, true],
   ])('%o %o', (given, value, expected) => {
     expect(kept(given, value)).toEqual(expected);

@@ -123,13 +123,22 @@ export function toApi(column: Column, value: JsonValue): JsonValue {
   return typeof value === 'string' ? toApiText(column, value) : value;
 }
 
+/** A multi-select picklist keeps its choices once each, in the order of the picklist. */
+function keptChoices(column: Column, value: readonly JsonValue[]): JsonValue {
+  const { choices = [] } = column;
+  const chosen = [...new Set(value)];
+  const listed = choices.filter((choice) => chosen.includes(choice));
+  const others = chosen.filter((choice) => typeof choice !== 'string' || !choices.includes(choice));
+  return chosen.length === 0 ? null : [...listed, ...others];
+}
+
 /**
  * The value that Salesforce is known to keep of one that was sent: text without white space at its ends, '' as NULL,
  * time stamps to the second, references in 18 characters. Salesforce answers a write with ids only, so this is all that
  * is known before the next sync.
  */
 export function kept(column: Column, value: JsonValue): JsonValue {
-  if (column.type === 'text[]') return Array.isArray(value) && value.length === 0 ? null : value;
+  if (column.type === 'text[]') return Array.isArray(value) ? keptChoices(column, value) : value;
   if (typeof value !== 'string') return value;
   switch (column.type) {
     case 'text': {
