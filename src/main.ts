@@ -38,7 +38,12 @@ const demo: Command = {
 };
 
 const commands: Commands = new Map([
-  ['check', checkCommand({ checkConnection: async ({ provider }) => `no provider "${provider}" is installed` })],
+  [
+    'check',
+    checkCommand({
+      checkConnection: async ({ provider }) => Promise.reject(new Error(`there is no provider "${provider}"`)),
+    }),
+  ],
   ['demo', demo],
 ]);
 
