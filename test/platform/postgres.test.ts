@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import pg from 'pg';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { startTestPostgres } from '../support/postgres.js';
 
 async function ask(url: string, sql: string): Promise<unknown> {
@@ -52,4 +52,16 @@ test('several run at once, one can go away and come back, and nothing stays', as
   expect(existsSync(second.dataDir)).toBe(false);
   expect(existsSync(second.socketDir)).toBe(false);
   await expect(ask(second.url(), 'SELECT 1')).rejects.toThrow(/ECONNREFUSED/);
+});
+
+test.each([14, 17] as const)('PostgreSQL %d is there too', async (version) => {
+  const server = await startTestPostgres({ version });
+  expect(await ask(server.url(), "SELECT current_setting('server_version_num')::int / 10000")).toEqual([[version]]);
+});
+
+test('a server reads its configuration again when it is told to', async () => {
+  const server = await startTestPostgres();
+  await ask(server.superuserUrl, "ALTER SYSTEM SET work_mem = '9MB'");
+  await ask(server.superuserUrl, 'SELECT pg_reload_conf()');
+  await vi.waitFor(async () => expect(await ask(server.url(), 'SHOW work_mem')).toEqual([['9MB']]), { timeout: 10_000 });
 });

@@ -23,6 +23,7 @@ import {
   stopLeftover,
   writeOwned,
 } from '../../src/cli/embedded/index.js';
+import { atEndOfFile } from './cleanup.js';
 
 export type TestVersion = 14 | 17 | 18;
 
@@ -103,7 +104,7 @@ const startTimeout = 60_000;
 const running = new Set<TestPostgres>();
 
 /** Ends every server of this process. */
-export async function stopTestPostgres(): Promise<void> {
+async function stopTestPostgres(): Promise<void> {
   await Promise.all([...running].map((server) => server.destroy()));
 }
 
@@ -119,6 +120,7 @@ export async function startTestPostgres(options: TestPostgresOptions = {}): Prom
   const socketDir = makeSocketDir(account);
   const server = await TestServer.start({ installation, account, home, dataDir, socketDir, options });
   running.add(server);
+  atEndOfFile(stopTestPostgres);
   return server;
 }
 

@@ -1,5 +1,5 @@
 /** Runs before every test file: what the file starts ends with it, whether its tests passed or not. */
 import { afterAll } from 'vitest';
-import { stopTestPostgres } from './postgres.js';
+import { runCleanup } from './cleanup.js';
 
-afterAll(stopTestPostgres);
+afterAll(runCleanup);

@@ -1,0 +1,100 @@
+/** The configuration as the rest of Upwrite sees it: complete, checked, read-only. Durations are in milliseconds. */
+import type { DatabaseTarget } from './database.js';
+
+export interface ListenConfig {
+  readonly host: string;
+  readonly port: number;
+  /** Client sessions at once; one more is refused with 53300. */
+  readonly maxConnections: number;
+  /** How long a client may take from connecting to being logged in. */
+  readonly startupTimeout: number;
+}
+
+/** `disable`: no TLS is offered; `allow`: the client may use it; `require`: a client without it is refused. */
+export type TlsMode = 'disable' | 'allow' | 'require';
+
+export interface TlsConfig {
+  readonly mode: TlsMode;
+  /** File with the certificate chain (PEM). Present unless the mode is `disable`. */
+  readonly cert?: string;
+  /** File with the private key (PEM). Present unless the mode is `disable`. */
+  readonly key?: string;
+  /** File with the authorities (PEM) that client certificates must come from; absent: none are asked for. */
+  readonly clientCa?: string;
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+}
+
+export interface ColumnSelection {
+  /** Columns or API fields to sync; absent: all but the excluded ones. */
+  readonly include?: readonly string[];
+  readonly exclude: readonly string[];
+  /** New column names by column or API field. */
+  readonly rename: Readonly<Record<string, string>>;
+}
+
+export interface TableSelection {
+  /** The resource's name as the provider describes it, or the API's own name of the object. */
+  readonly resource: string;
+  /** The table's name; absent: the resource's. */
+  readonly table?: string;
+  readonly columns: ColumnSelection;
+  /** A condition in SQL over the table's columns; only records that fulfil it are synced. */
+  readonly where?: string;
+}
+
+export interface LimitsConfig {
+  readonly insert?: number;
+  readonly update?: number;
+  readonly delete?: number;
+}
+
+export interface ConnectionConfig {
+  readonly name: string;
+  readonly provider: string;
+  /** The schema of its tables. */
+  readonly schema: string;
+  /** Absent: the provider's default tables. */
+  readonly tables?: readonly TableSelection[];
+  /** Rows per statement, instead of the provider's own limits. */
+  readonly limits: LimitsConfig;
+  /** Everything else in the connection, `auth` among it: for the provider's `parseConfig`. Never to be logged. */
+  readonly settings: Readonly<Record<string, unknown>>;
+}
+
+export interface WritesConfig {
+  /** Statements that may be between evaluation and commit at once, in this process. */
+  readonly maxInFlight: number;
+  /** How long a statement waits for its turn. */
+  readonly queueTimeout: number;
+  /** How long a statement waits for rows that others hold. */
+  readonly lockTimeout: number;
+  /** How long a statement may take in all, unless its own statement_timeout is shorter. */
+  readonly timeout: number;
+}
+
+export interface SyncConfig {
+  /** From one look for changes to the next. */
+  readonly interval: number;
+  /** From one full listing to the next, where the API does not list deletions. */
+  readonly sweep: number;
+}
+
+export interface Config {
+  /** The file that it was read from; absent: the built-in defaults. */
+  readonly file?: string;
+  readonly listen: ListenConfig;
+  /** Absent: the embedded Postgres. */
+  readonly database?: DatabaseTarget;
+  readonly tls: TlsConfig;
+  readonly connections: readonly ConnectionConfig[];
+  /** Writes inside a transaction block: `escape` it with a warning, or are refused. */
+  readonly transactions: 'escape' | 'reject';
+  readonly writes: WritesConfig;
+  readonly sync: SyncConfig;
+  readonly journal: { readonly retention: number };
+  readonly shutdown: { readonly grace: number };
+  readonly log: {
+    readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent';
+    readonly format: 'json' | 'pretty';
+  };
+}

@@ -1,0 +1,218 @@
+/**
+ * Every key of the configuration with its default and its meaning. The README's table is generated from this file.
+ * Messages never quote a value: it may be a secret.
+ */
+import { z } from 'zod';
+import { DatabaseUrlError, parseDatabaseUrl } from './database.js';
+import { parseDuration } from './units.js';
+
+const meaning = (description: string) => ({ description });
+
+/** A whole number; its digits may have come from the environment as text. */
+function whole(least: number, most: number) {
+  const words = `must be a whole number from ${least} to ${most}`;
+  return z
+    .union([z.number(), z.string().regex(/^\d{1,15}$/, words)], words)
+    .transform(Number)
+    .refine((value) => Number.isInteger(value) && value >= least && value <= most, words);
+}
+
+/** A duration, in milliseconds when parsed. `least` and `most` are written as in the file. */
+function duration(least: string, most: string) {
+  const words = `must be a duration from ${least} to ${most}, such as 250ms, 30s, 5m, 2h or 30d`;
+  const low = parseDuration(least) ?? 0;
+  const high = parseDuration(most) ?? Number.MAX_SAFE_INTEGER;
+  return z.string(words).transform((text, context) => {
+    const value = parseDuration(text);
+    if (value !== undefined && value >= low && value <= high) return value;
+    context.addIssue({ code: 'custom', message: words });
+    return z.NEVER;
+  });
+}
+
+const text = (what: string) => z.string(`must be ${what}`).min(1, `must be ${what}`);
+
+/** A name that needs no quotes in SQL, of at most 63 bytes. */
+const sqlName = z
+  .string('must be a name')
+  .regex(
+    /^[a-z_][a-z0-9_]{0,62}$/,
+    'must be a name of at most 63 lower-case letters, digits and underscores, beginning with a letter',
+  );
+
+const schemaName = sqlName
+  .refine((name) => !name.startsWith('pg_'), 'must not begin with pg_: Postgres keeps such schemas for itself')
+  .refine((name) => name !== 'upwrite', "must not be upwrite: that schema holds Upwrite's own tables")
+  .refine((name) => name !== 'information_schema', 'must not be information_schema: Postgres keeps it for itself');
+
+const listenObject = z.strictObject({
+  host: text('a host name or an address')
+    .prefault('127.0.0.1')
+    .meta(meaning('Address to listen on; `0.0.0.0` for all of IPv4, `::` for all')),
+  port: whole(0, 65_535).prefault(6432).meta(meaning('TCP port; 0 lets the system choose')),
+  maxConnections: whole(1, 100_000)
+    .prefault(1000)
+    .meta(meaning('Client sessions at once; one more is refused with 53300')),
+  startupTimeout: duration('1s', '1h')
+    .prefault('60s')
+    .meta(meaning('Time that a client has from connecting to being logged in')),
+});
+
+const hostAndPort = 'must be host:port, or an object with host and port';
+
+const listen = z
+  .preprocess((input, context) => {
+    if (typeof input !== 'string' && typeof input !== 'number') return input;
+    const match = /^(?:(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):)?(\d{1,5})$/.exec(String(input));
+    if (match !== null) return { ...((match[1] ?? match[2]) ? { host: match[1] ?? match[2] } : {}), port: match[3] };
+    context.addIssue({ code: 'custom', message: hostAndPort });
+    return {};
+  }, listenObject)
+  .prefault({})
+  .meta(meaning('Where clients connect: `host:port`, or the keys below'));
+
+const tls = z
+  .strictObject({
+    mode: z
+      .enum(['disable', 'allow', 'require'])
+      .optional()
+      .meta({
+        ...meaning('`require` refuses clients without TLS; `allow` leaves it to them'),
+        shownDefault: '`allow` with a certificate, else `disable`',
+      }),
+    cert: text('the name of a file')
+      .optional()
+      .meta(meaning('File with the certificate chain (PEM); read again on SIGHUP')),
+    key: text('the name of a file').optional().meta(meaning('File with the private key (PEM); read again on SIGHUP')),
+    clientCa: text('the name of a file')
+      .optional()
+      .meta(meaning('File with the authorities (PEM) that client certificates must come from')),
+    minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).prefault('TLSv1.2').meta(meaning('Oldest protocol version')),
+  })
+  .superRefine(({ mode, cert, key }, context) => {
+    if ((cert === undefined) !== (key === undefined)) {
+      const absent = cert === undefined ? 'cert' : 'key';
+      context.addIssue({ code: 'custom', message: `${absent} is missing: cert and key belong together` });
+    } else if (mode !== undefined && mode !== 'disable' && cert === undefined) {
+      context.addIssue({ code: 'custom', path: ['mode'], message: `mode ${mode} needs cert and key` });
+    }
+  })
+  .prefault({});
+
+const names = z.array(text('a name')).meta(meaning('Columns or API fields'));
+
+const columns = z.strictObject({
+  include: names.optional().meta(meaning('Columns or API fields to sync; without it, all but the excluded ones')),
+  exclude: names.prefault([]).meta(meaning('Columns or API fields to leave out')),
+  rename: z.record(z.string(), sqlName).prefault({}).meta(meaning('New column names: `field: name`')),
+});
+
+const table = z.strictObject({
+  table: sqlName.optional().meta(meaning("The table's name, instead of the resource's")),
+  columns: z.preprocess((input) => (Array.isArray(input) ? { include: input } : input), columns).prefault({}),
+  where: text('a condition in SQL')
+    .optional()
+    .meta(meaning('A condition in SQL; only records that fulfil it are synced')),
+});
+
+const tables = z.preprocess(
+  (input) => (Array.isArray(input) ? Object.fromEntries(input.map((name) => [String(name), {}])) : input),
+  z.record(
+    text('a name'),
+    z.preprocess((input) => input ?? {}, table),
+  ),
+);
+
+const rows = (verb: string) =>
+  whole(1, 10_000)
+    .optional()
+    .meta(meaning(`Rows that one ${verb} may have; up to what the API takes`));
+
+/** What else a connection holds is its provider's to check. */
+const connection = z.looseObject({
+  provider: z
+    .string('must be the name of a provider')
+    .regex(/^[a-z][a-z0-9-]*$/, 'must be the name of a provider')
+    .meta(meaning('The API: the name of a folder under `providers/`')),
+  auth: z.unknown().optional().meta(meaning('Credentials and addresses, as the provider asks for them')),
+  schema: schemaName.optional().meta({ ...meaning('The schema of its tables'), shownDefault: "the connection's name" }),
+  tables: tables.optional().meta({
+    ...meaning('A list of tables, or a map from a table to what is special about it'),
+    shownDefault: "the provider's choice",
+  }),
+  limits: z.strictObject({ insert: rows('INSERT'), update: rows('UPDATE'), delete: rows('DELETE') }).prefault({}),
+});
+
+/** The whole file. File names in it are relative to `directory`. */
+export function configSchema(directory: string) {
+  const database = z.string('must be a postgres:// URL').transform((url, context) => {
+    try {
+      return parseDatabaseUrl(url, directory);
+    } catch (error) {
+      if (!(error instanceof DatabaseUrlError)) throw error;
+      context.addIssue({ code: 'custom', message: `is not usable: ${error.message}` });
+      return z.NEVER;
+    }
+  });
+  return z.strictObject({
+    listen,
+    database: database.optional().meta({
+      ...meaning(
+        "URL of the database, with Upwrite's own role, `sslmode`, `sslrootcert`, `sslcert`, `sslkey`; a Unix socket by `?host=/directory`",
+      ),
+      shownDefault: 'the embedded Postgres',
+    }),
+    tls,
+    connections: z.record(schemaName, connection).prefault({}),
+    transactions: z
+      .enum(['escape', 'reject'])
+      .prefault('escape')
+      .meta(
+        meaning(
+          'A write inside a transaction block takes effect at once (`escape`) or is refused with 25001 (`reject`)',
+        ),
+      ),
+    writes: z
+      .strictObject({
+        maxInFlight: whole(1, 10_000).prefault(32).meta(meaning('Writes at once; further ones wait')),
+        queueTimeout: duration('0s', '1h').prefault('10s').meta(meaning('Time that a write waits for its turn')),
+        lockTimeout: duration('1ms', '1h')
+          .prefault('5s')
+          .meta(meaning('Time that a write waits for rows that others hold')),
+        timeout: duration('100ms', '1h').prefault('60s').meta(meaning('Time that a write may take in all')),
+      })
+      .prefault({}),
+    sync: z
+      .strictObject({
+        interval: duration('1s', '30d').prefault('30s').meta(meaning('From one look for changes to the next')),
+        sweep: duration('1m', '30d')
+          .prefault('6h')
+          .meta(meaning('From one full listing to the next, where the API does not list deletions')),
+      })
+      .prefault({}),
+    journal: z
+      .strictObject({
+        retention: duration('1h', '3650d').prefault('30d').meta(meaning('How long settled journal entries are kept')),
+      })
+      .prefault({}),
+    shutdown: z
+      .strictObject({
+        grace: duration('0s', '1h').prefault('30s').meta(meaning('Time that running statements have on SIGTERM')),
+      })
+      .prefault({}),
+    log: z
+      .strictObject({
+        level: z
+          .enum(['debug', 'info', 'warn', 'error', 'silent'])
+          .prefault('info')
+          .meta(meaning('Least severe level that is logged')),
+        format: z
+          .enum(['json', 'pretty'])
+          .prefault('json')
+          .meta(meaning('A JSON object a line, or lines for a person')),
+      })
+      .prefault({}),
+  });
+}
+
+export type ParsedConfig = z.output<ReturnType<typeof configSchema>>;
