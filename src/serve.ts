@@ -1,0 +1,227 @@
+/** The composition root's body: every room of the running product made and tied to the others. */
+import type pg from 'pg';
+import { type Grants, installCatalog, type LiveCatalog, watchCatalog } from './catalog/index.js';
+import { clientConfig } from './cli/index.js';
+import type { Config, ConnectionConfig, DatabaseTarget as ConfiguredDatabase } from './config/index.js';
+import { closeConnections, createKit, type Registry, type Session } from './provider/index.js';
+import { type Proxy, startProxy } from './proxy/index.js';
+import { createAnalyser } from './sql/index.js';
+import {
+  internalOptions,
+  internalPool,
+  type Lease,
+  migrate,
+  openJournal,
+  sqlstateOf,
+  takeLease,
+  tables,
+} from './store/index.js';
+import { type Progress, type Sync, startSync } from './sync/index.js';
+import type { Log } from './telemetry/index.js';
+import { clientTls, databaseTarget } from './tls.js';
+import { startSettler, WritePath } from './write/index.js';
+
+export interface ServeOptions {
+  readonly config: Config;
+  /** The synced database, with Upwrite's own role. */
+  readonly database: ConfiguredDatabase;
+  readonly registry: Registry;
+  readonly log: Log;
+  /** Who may use the synced tables, where the connection's configuration does not say. */
+  readonly grant?: Grants;
+  /** A line of progress for a person. */
+  readonly onStep?: (line: string) => void;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+export interface Running {
+  readonly proxy: Proxy;
+  readonly sync: Sync;
+  readonly catalog: LiveCatalog;
+  /** Reads the certificate files again. */
+  reload(): void;
+  /** Drains the proxy, ends the sync and the settling, gives the lease back. */
+  stop(): Promise<void>;
+}
+
+/** Milliseconds between looks for journal entries to settle. */
+const settleInterval = 2000;
+/** An insert of which the API cannot tell for this long (milliseconds) is given up as undecided. */
+const settleGiveUp = 86_400_000;
+/** Milliseconds that a request under way has to be answered after its statement was stopped. */
+const stopGrace = 5000;
+/** Milliseconds between prunings of the journal. */
+const pruneInterval = 600_000;
+/** Bytes of the longest statement that is looked at. */
+const maxInspected = 16 * 1024 * 1024;
+
+/** Starts everything. Throws, with nothing left running, when a part cannot start. */
+export async function serve(options: ServeOptions): Promise<Running> {
+  const cleanup: (() => Promise<unknown>)[] = [];
+  try {
+    return await start(options, cleanup);
+  } catch (error) {
+    await runAll(cleanup);
+    throw error;
+  }
+}
+
+async function runAll(cleanup: (() => Promise<unknown>)[]): Promise<void> {
+  for (const step of cleanup.splice(0).reverse()) await step().catch(() => undefined);
+}
+
+async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[]): Promise<Running> {
+  const { config, log, onStep = () => undefined } = options;
+  const pool = openPool(options);
+  cleanup.push(() => pool.end(), closeConnections);
+  await migrate(pool);
+  const lease = await takeLease(pool, { kind: 'serve', onError: (error) => log.warn({ error }, 'the lease') });
+  cleanup.push(() => lease.release());
+  const sessions = await openSessions(options);
+  onStep(`Describing ${sessions.size} connection${sessions.size === 1 ? '' : 's'} …`);
+  const catalog = await openCatalog(options, pool, sessions, cleanup);
+  const journal = openJournal(pool, lease.id);
+  const session = (name: string): Session | undefined => sessions.get(name);
+  const writes = new WritePath({
+    pool,
+    catalog,
+    journal,
+    session,
+    log,
+    ...config.writes,
+    stopGrace,
+  });
+  const settler = startSettler({
+    pool,
+    catalog,
+    journal,
+    session,
+    log,
+    interval: settleInterval,
+    timeout: config.writes.timeout,
+    lockTimeout: config.writes.lockTimeout,
+    giveUpAfter: settleGiveUp,
+  });
+  cleanup.push(() => settler.stop());
+  const pruning = setInterval(() => {
+    journal.prune(config.journal.retention).catch((error: unknown) => log.warn({ error }, 'pruning the journal failed'));
+  }, pruneInterval);
+  cleanup.push(async () => clearInterval(pruning));
+  const sync = openSync(options, pool, catalog, sessions, lease);
+  cleanup.push(() => sync.stop());
+  catalog.onChange(() => sync.update());
+  const analyser = createAnalyser({ onLoss: (why) => log.warn({ why }, 'a parser was lost to a text') });
+  cleanup.push(() => analyser.close());
+  await analyser.ready();
+  const tls = clientTls(config.tls);
+  const proxy = await startProxy({
+    ...config.listen,
+    database: databaseTarget(options.database),
+    tls: tls === null ? null : { mode: config.tls.mode, context: () => tls.context },
+    grace: config.shutdown.grace,
+    maxInspected,
+    mutations: {
+      catalog,
+      analyser,
+      transactions: config.transactions,
+      lockTimeout: config.writes.lockTimeout,
+      run: (lent) => writes.run(lent),
+    },
+    log,
+  });
+  cleanup.push(() => proxy.close());
+  return {
+    proxy,
+    sync,
+    catalog,
+    reload: () => tls?.reload(),
+    stop: () => runAll(cleanup),
+  };
+}
+
+/** One connection for each write in flight, and some for the journal, the sync and the settling. */
+function openPool({ config, database, log }: ServeOptions): pg.Pool {
+  const max = config.writes.maxInFlight + 8;
+  return internalPool({ ...clientConfig(database), max }, (error) => log.debug({ error }, 'an idle connection was lost'));
+}
+
+async function openSessions({ config, registry, log }: ServeOptions): Promise<ReadonlyMap<string, Session>> {
+  const sessions = new Map<string, Session>();
+  for (const connection of config.connections) {
+    const provider = await registry.load(connection.provider);
+    const kit = createKit({ connection: connection.name, provider: provider.name, log });
+    sessions.set(connection.name, provider.configure(connection.settings).open(kit));
+  }
+  return sessions;
+}
+
+async function openCatalog(
+  options: ServeOptions,
+  pool: pg.Pool,
+  sessions: ReadonlyMap<string, Session>,
+  cleanup: (() => Promise<unknown>)[],
+): Promise<LiveCatalog> {
+  const { config, log, database } = options;
+  const catalog = await installCatalog({
+    pool,
+    registry: tables,
+    connections: config.connections.flatMap((connection) => choice(connection, sessions, options.grant)),
+    signal: AbortSignal.timeout(config.writes.timeout * 4),
+    onNote: (table, note) => log.info({ table, note }, 'a note on a synced table'),
+  });
+  const watch = watchCatalog({
+    connection: { ...clientConfig(database), options: internalOptions },
+    pool,
+    registry: tables,
+    catalog,
+    onError: (error) => log.debug({ error, sqlstate: sqlstateOf(error) }, 'watching the catalog'),
+  });
+  cleanup.push(() => watch.stop());
+  return catalog;
+}
+
+function choice(
+  connection: ConnectionConfig,
+  sessions: ReadonlyMap<string, Session>,
+  grant: Grants | undefined,
+): Parameters<typeof installCatalog>[0]['connections'] {
+  const session = sessions.get(connection.name);
+  if (session === undefined) return [];
+  const { name, provider, schema, limits } = connection;
+  const chosen = connection.tables?.map((table) => ({
+    resource: table.resource,
+    ...(table.table === undefined ? {} : { name: table.table }),
+    columns: table.columns,
+    limits,
+  }));
+  return [
+    {
+      name,
+      provider,
+      session,
+      schema,
+      ...(chosen === undefined ? {} : { tables: chosen }),
+      ...(grant === undefined ? {} : { grant }),
+    },
+  ];
+}
+
+function openSync(
+  options: ServeOptions,
+  pool: pg.Pool,
+  catalog: LiveCatalog,
+  sessions: ReadonlyMap<string, Session>,
+  lease: Lease,
+): Sync {
+  const sync = startSync({
+    pool,
+    catalog,
+    sessions,
+    worker: lease.id,
+    log: options.log,
+    intervalMs: options.config.sync.interval,
+    ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
+  });
+  sync.firstSync.catch(() => undefined);
+  return sync;
+}
