@@ -20,4 +20,14 @@ export { deferGuard, guardName, isProvisionalKey } from './guard.js';
 export { type InstallOptions, type InstallPlan, installCatalog, type PlannedTable, planCatalog } from './install.js';
 export { ident, literal, qualified } from './names.js';
 export type { RegisteredTable, TableRegistry } from './port.js';
+export {
+  applyRecords,
+  deleteRecords,
+  groupRecords,
+  type RecordGroup,
+  recordParameter,
+  recordSource,
+  recordTexts,
+} from './records.js';
 export type { Catalog, SyncedTable } from './synced-table.js';
+export { copyField, textForm } from './values.js';

@@ -43,4 +43,14 @@ export {
   type Tables,
   tables,
 } from './tables.js';
-export { drawOrder, dropStale, forgetWrites, queueStale, staleKeys, stillStale } from './writes.js';
+export {
+  countSwept,
+  drawOrder,
+  dropStale,
+  forgetWrites,
+  noteReads,
+  noteSwept,
+  queueStale,
+  staleKeys,
+  stillStale,
+} from './writes.js';

@@ -78,6 +78,11 @@ export interface Tables {
   release(db: Queryable, tableOid: number | null, worker: string): Promise<void>;
   /** Starts a full listing from nothing. `sweep`: its keys are noted, to delete at its end what it did not list. */
   beginListing(db: Queryable, tableOid: number, worker: string, sweep: boolean): Promise<Position>;
+  /**
+   * A full listing has come to its end. `again`: the next pull lists everything anew, because the API has no changes to
+   * ask for; otherwise the cursor now leads through changes. Throws `NotWorker`.
+   */
+  endListing(db: Queryable, tableOid: number, worker: string, again: boolean): Promise<void>;
   /** Within the transaction that stores a page. Throws `NotWorker`. */
   advance(db: Queryable, tableOid: number, worker: string, page: Advance): Promise<void>;
   /** Sets the state and its reason; `since` moves only where they differ. `synced`: the API had nothing newer. */
@@ -121,6 +126,12 @@ const beginListingSql = `
     listing_order = nextval('upwrite.write_order'), swept_rows = CASE WHEN $3 THEN 0 END
   FROM t WHERE d.table_oid = $1 AND d.worker = $2
   RETURNING ${positionColumns}`;
+
+const endListingSql = `
+  WITH emptied AS (DELETE FROM upwrite.swept_keys WHERE table_oid = $1)
+  UPDATE upwrite.table_details SET full_listing = $3, swept_rows = NULL,
+    cursor = CASE WHEN $3 THEN NULL ELSE cursor END
+  WHERE table_oid = $1 AND worker = $2`;
 
 const advanceSql = `
   WITH d AS (
@@ -242,6 +253,10 @@ export const tables: Tables = {
     const row = result.rows[0];
     if (row === undefined) throw new NotWorker(tableOid);
     return position(row);
+  },
+  endListing: async (db, tableOid, worker, again) => {
+    const result = await db.query(endListingSql, [tableOid, worker, again]);
+    if (result.rowCount === 0) throw new NotWorker(tableOid);
   },
   advance: async (db, tableOid, worker, page) => {
     const cursor = page.cursor === null ? null : JSON.stringify(page.cursor);

@@ -67,3 +67,36 @@ export async function forgetWrites(db: Queryable, tableOid: number, before: stri
     [tableOid, before],
   );
 }
+
+/** Notes records that were read again, as writes are noted: an older page still on its way must not undo them. */
+export async function noteReads(
+  db: Queryable,
+  tableOid: number,
+  reads: readonly { readonly key: string; readonly version: string | null; readonly deleted: boolean }[],
+): Promise<void> {
+  await db.query(
+    `INSERT INTO upwrite.recent_writes (table_oid, key, write_order, version, deleted)
+     SELECT $1, r.key, nextval('upwrite.write_order'), r.version, r.deleted
+     FROM jsonb_to_recordset($2) AS r (key text, version text, deleted boolean)
+     ON CONFLICT (table_oid, key) DO UPDATE SET
+       write_order = EXCLUDED.write_order, version = EXCLUDED.version, deleted = EXCLUDED.deleted, at = EXCLUDED.at`,
+    [tableOid, JSON.stringify(reads)],
+  );
+}
+
+/** Notes keys seen in a full listing; answers how many were not noted before. */
+export async function noteSwept(db: Queryable, tableOid: number, keys: readonly string[]): Promise<number> {
+  const result = await db.query(
+    'INSERT INTO upwrite.swept_keys (table_oid, key) SELECT $1, k FROM unnest($2::text[]) AS k ON CONFLICT DO NOTHING',
+    [tableOid, keys],
+  );
+  return result.rowCount ?? 0;
+}
+
+/** How many keys of the running listing are noted: fewer than were counted if the server has crashed meanwhile. */
+export async function countSwept(db: Queryable, tableOid: number): Promise<number> {
+  const result = await db.query<{ n: string }>('SELECT count(*) AS n FROM upwrite.swept_keys WHERE table_oid = $1', [
+    tableOid,
+  ]);
+  return Number(result.rows[0]?.n ?? 0);
+}

@@ -1,0 +1,28 @@
+/** What a failed cycle means for its table, in words that any role may read. */
+import { FaultError } from '../errors/index.js';
+import { isDatabaseAway, NotWorker, sqlstateOf } from '../store/index.js';
+
+export type Failure =
+  /** The database is away: the sync waits for it. */
+  | { readonly kind: 'paused'; readonly reason: string }
+  | { readonly kind: 'unhealthy'; readonly reason: string }
+  /** Another process has taken the table over. */
+  | { readonly kind: 'elsewhere' };
+
+/**
+ * Only a fault's text may be shown: it was made for clients. A database's message can quote a value, and any other
+ * error's can hold anything; those go to the log.
+ */
+export function failureOf(error: unknown, provider: string): Failure {
+  if (error instanceof NotWorker) return { kind: 'elsewhere' };
+  if (isDatabaseAway(error)) return { kind: 'paused', reason: 'the database cannot be reached' };
+  if (error instanceof FaultError) {
+    const { message, detail } = error.fault;
+    return { kind: 'unhealthy', reason: detail === undefined ? message : `${message}: ${detail}` };
+  }
+  const sqlstate = sqlstateOf(error);
+  if (sqlstate !== undefined) {
+    return { kind: 'unhealthy', reason: `the database refused a page (SQLSTATE ${sqlstate}); the log has more` };
+  }
+  return { kind: 'unhealthy', reason: `reading from ${provider} failed; the log has more` };
+}

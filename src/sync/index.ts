@@ -1,0 +1,1 @@
+export { type Progress, type Sync, type SyncOptions, startSync } from './sync.js';
