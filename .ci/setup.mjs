@@ -8,6 +8,7 @@ import {
   chmodSync,
   existsSync,
   lstatSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -99,6 +100,7 @@ async function installDependencies() {
     say(result.output.trimEnd());
     fail('npm ci failed; its output is above.');
   }
+  mkdirSync(modules, { recursive: true });
   writeFileSync(stamp, wanted);
 }
 

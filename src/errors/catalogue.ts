@@ -3,7 +3,9 @@
  * SQLSTATEs are PostgreSQL's own where one fits (manual, appendix A); class UW is Upwrite's.
  * Class 08 is used only while a session is being set up or torn down: pools take it for a lost connection.
  */
-import type { Retry } from './fault.js';
+
+/** Whether sending the same statement again can help: never, after a while, or once the journal has settled it. */
+export type Retry = 'never' | 'later' | 'settle';
 
 export interface CatalogueEntry {
   readonly sqlstate: string;

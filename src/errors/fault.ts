@@ -2,10 +2,7 @@
  * A failure as a Postgres client will see it: the fields of an ErrorResponse, filled in from the catalogue.
  * Source: PostgreSQL manual, "Error and Notice Message Fields".
  */
-import { type CatalogueEntry, catalogue, type FaultCode } from './catalogue.js';
-
-/** Whether sending the same statement again can help: never, after a while, or once the journal has settled it. */
-export type Retry = 'never' | 'later' | 'settle';
+import { type CatalogueEntry, catalogue, type FaultCode, type Retry } from './catalogue.js';
 
 /** What a single occurrence adds to its catalogue entry. Every text is shown to the client: no secrets. */
 export interface FaultDetails {

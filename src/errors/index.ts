@@ -1,2 +1,2 @@
-export { type CatalogueEntry, catalogue, type FaultCode } from './catalogue.js';
-export { type Fault, type FaultDetails, FaultError, fault, type Retry, raise } from './fault.js';
+export { type CatalogueEntry, catalogue, type FaultCode, type Retry } from './catalogue.js';
+export { type Fault, type FaultDetails, FaultError, fault, raise } from './fault.js';

@@ -63,5 +63,7 @@ test('a server reads its configuration again when it is told to', async () => {
   const server = await startTestPostgres();
   await ask(server.superuserUrl, "ALTER SYSTEM SET work_mem = '9MB'");
   await ask(server.superuserUrl, 'SELECT pg_reload_conf()');
-  await vi.waitFor(async () => expect(await ask(server.url(), 'SHOW work_mem')).toEqual([['9MB']]), { timeout: 10_000 });
+  await vi.waitFor(async () => expect(await ask(server.url(), 'SHOW work_mem')).toEqual([['9MB']]), {
+    timeout: 10_000,
+  });
 });
