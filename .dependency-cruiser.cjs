@@ -40,15 +40,15 @@ module.exports = {
     {
       name: 'known-rooms',
       severity: 'error',
-      comment: 'a file of src is main.ts or lies in one of the rooms; a new room is given its place in the table first',
-      from: { path: '^src/', pathNot: `^src/(?:main\\.ts$|(?:${everyRoom.join('|')})/)` },
+      comment: 'a file of src is main.ts, of its folder main/, or in one of the rooms; a new room gets its place in the table first',
+      from: { path: '^src/', pathNot: `^src/(?:main\\.ts$|main/|(?:${everyRoom.join('|')})/)` },
       to: {},
     },
     {
       name: 'known-rooms-only',
       severity: 'error',
       comment: 'what is imported from src lies in one of the rooms',
-      from: { path: '^(?:src|providers)/' },
+      from: { path: '^(?:src|providers)/', pathNot: '^src/main(?:\\.ts$|/)' },
       to: { path: '^src/', pathNot: `^src/(?:${everyRoom.join('|')})/` },
     },
     {
@@ -62,8 +62,8 @@ module.exports = {
       name: 'front-door-for-main-and-providers',
       severity: 'error',
       comment: 'main.ts and the providers enter a room through its index.ts too',
-      from: { path: '^(?:src/main\\.ts$|providers/)' },
-      to: { path: '^src/[^/]+/', pathNot: '^src/[^/]+/index\\.ts$' },
+      from: { path: '^(?:src/main(?:\\.ts$|/)|providers/)' },
+      to: { path: '^src/[^/]+/', pathNot: '^src/(?:main/|[^/]+/index\\.ts$)' },
     },
     {
       name: 'providers-know-the-contract-only',
@@ -110,8 +110,8 @@ module.exports = {
     {
       name: 'no-fixtures-in-production',
       severity: 'error',
-      comment: 'the sandboxes of fixtures/ are started by the demo: cli/ and main.ts only',
-      from: { path: '^(?:src|providers)/', pathNot: '^src/(?:main\\.ts$|cli/)|\\.test\\.ts$' },
+      comment: 'the sandboxes of fixtures/ are started by the demo: main.ts and main/ only',
+      from: { path: '^(?:src|providers)/', pathNot: '^src/main(?:\\.ts$|/)|\\.test\\.ts$' },
       to: { path: '^fixtures/' },
     },
     {

@@ -1,60 +1,105 @@
 #!/usr/bin/env node
-/** The composition root: the only place where the rooms are put together. */
+/** The composition root: the only place, with its folder main/, where the rooms are tied together. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  type Command,
-  type Commands,
-  checkCommand,
-  exitCodes,
-  runCli,
-  startEmbedded,
-  stopRequested,
-} from './cli/index.js';
+import { type Command, checkCommand, type Io, runCli, startEmbedded, stopRequested } from './cli/index.js';
+import { parseDatabaseUrl } from './config/index.js';
+import { demoCommand } from './main/demo.js';
+import { serve } from './main/serve.js';
+import { createKit, createRegistry, type Registry, silentLog } from './provider/index.js';
+import { createLog } from './telemetry/index.js';
 
-const dataFolder = '.upwrite';
-
-function version(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-  return typeof manifest === 'object' && manifest !== null && 'version' in manifest
-    ? String(manifest.version)
-    : 'unknown';
-}
-
-const demo: Command = {
-  summary: 'starts an embedded Postgres, prints its URL, and stays up until Ctrl-C',
-  takesConfig: false,
-  run: async ({ io }) => {
-    const stop = stopRequested();
-    const embedded = await startEmbedded({ directory: join(io.directory, dataFolder), log: io.err });
-    io.out(`Postgres is ready: ${embedded.clientUrl('127.0.0.1', embedded.port)}`);
-    io.err('Press Ctrl-C to stop.');
-    const lost = await Promise.race([stop.then(() => false), embedded.exited.then(() => true)]);
-    await embedded.stop();
-    if (lost) throw new Error(`the embedded Postgres ended by itself; its log is ${join(dataFolder, 'postgres.log')}`);
-    io.err('Stopped.');
-    return exitCodes.ok;
-  },
+const io: Io = {
+  out: (line) => void process.stdout.write(`${line}\n`),
+  err: (line) => void process.stderr.write(`${line}\n`),
+  environment: process.env,
+  directory: process.cwd(),
 };
 
-const commands: Commands = new Map([
-  [
-    'check',
-    checkCommand({
-      checkConnection: async ({ provider }) => Promise.reject(new Error(`there is no provider "${provider}"`)),
-    }),
-  ],
-  ['demo', demo],
-]);
+/** `upwrite start`: serves the configured connections until it is told to stop. */
+function startCommand(registry: Registry): Command {
+  return {
+    summary: 'serves the configured connections until SIGINT or SIGTERM',
+    takesConfig: true,
+    run: async (context) => {
+      const config = context.config();
+      const stop = stopRequested();
+      const log = createLog(config.log);
+      const embedded =
+        config.database === undefined
+          ? await startEmbedded({ directory: join(context.io.directory, '.upwrite'), log: context.io.err })
+          : null;
+      try {
+        const database = config.database ?? parseDatabaseUrl(embedded?.upwriteUrl ?? '', context.io.directory);
+        const running = await serve({
+          config,
+          database,
+          registry,
+          log,
+          ...(embedded === null ? {} : { grant: { write: ['app'] } }),
+        });
+        process.on('SIGHUP', () => reload(running.reload, log));
+        const { host, port } = running.proxy;
+        log.info({ host, port, tables: running.catalog.all().length }, 'listening');
+        context.io.out(embedded === null ? `Listening on ${host}:${port}` : embedded.clientUrl(host, port));
+        await stop;
+        log.info({}, 'stopping');
+        await running.stop();
+      } finally {
+        await embedded?.stop();
+      }
+      return 0;
+    },
+  };
+}
 
-process.exitCode = await runCli({
-  args: process.argv.slice(2),
-  commands,
-  version: version(),
-  io: {
-    out: (line) => process.stdout.write(`${line}\n`),
-    err: (line) => process.stderr.write(`${line}\n`),
-    environment: process.env,
-    directory: process.cwd(),
-  },
-});
+function reload(read: () => void, log: ReturnType<typeof createLog>): void {
+  try {
+    read();
+    log.info({}, 'the certificate files were read again');
+  } catch (error) {
+    log.error({ error }, 'the certificate files cannot be used; the old ones stay');
+  }
+}
+
+function version(): string {
+  const file = new URL('../../package.json', import.meta.url);
+  const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'));
+  const found = typeof parsed === 'object' && parsed !== null ? Reflect.get(parsed, 'version') : undefined;
+  return typeof found === 'string' ? found : 'unknown';
+}
+
+async function main(): Promise<number> {
+  const registry = createRegistry();
+  const providers = await registry.names();
+  return runCli({
+    args: process.argv.slice(2),
+    version: version(),
+    io,
+    providers,
+    commands: new Map<string, Command>([
+      ['start', startCommand(registry)],
+      [
+        'check',
+        checkCommand({
+          checkConnection: async (connection, loaded, signal) => {
+            const provider = await registry.load(connection.provider);
+            const kit = createKit({ connection: connection.name, provider: provider.name, log: silentLog });
+            try {
+              return await provider.configure(connection.settings).open(kit).check(signal);
+            } catch (error) {
+              throw error instanceof Error && error.name === 'Error'
+                ? loaded.connectionError(connection.name, error)
+                : error;
+            }
+          },
+        }),
+      ],
+      ['demo', demoCommand(registry)],
+    ]),
+  });
+}
+
+process.exitCode = await main();
+// Whatever a library may still hold open must not keep a finished command alive.
+process.exit();

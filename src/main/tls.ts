@@ -1,8 +1,8 @@
 /** Certificate files of the configuration, read for the listener and for connections to the database. */
 import { readFileSync } from 'node:fs';
 import { createSecureContext, rootCertificates, type SecureContext } from 'node:tls';
-import type { DatabaseTarget as ConfiguredDatabase, TlsConfig } from './config/index.js';
-import type { DatabaseTarget } from './upstream/index.js';
+import type { DatabaseTarget as ConfiguredDatabase, TlsConfig } from '../config/index.js';
+import type { DatabaseTarget } from '../upstream/index.js';
 
 export interface ReloadableTls {
   readonly context: SecureContext;

@@ -1,11 +1,11 @@
 /** The composition root's body: every room of the running product made and tied to the others. */
 import type pg from 'pg';
-import { type Grants, installCatalog, type LiveCatalog, watchCatalog } from './catalog/index.js';
-import { clientConfig } from './cli/index.js';
-import type { Config, ConnectionConfig, DatabaseTarget as ConfiguredDatabase } from './config/index.js';
-import { closeConnections, createKit, type Registry, type Session } from './provider/index.js';
-import { type Proxy, startProxy } from './proxy/index.js';
-import { createAnalyser } from './sql/index.js';
+import { type Grants, installCatalog, type LiveCatalog, watchCatalog } from '../catalog/index.js';
+import { clientConfig } from '../cli/index.js';
+import type { Config, DatabaseTarget as ConfiguredDatabase, ConnectionConfig } from '../config/index.js';
+import { closeConnections, createKit, type Registry, type Session } from '../provider/index.js';
+import { type Proxy, startProxy } from '../proxy/index.js';
+import { createAnalyser } from '../sql/index.js';
 import {
   internalOptions,
   internalPool,
@@ -13,13 +13,13 @@ import {
   migrate,
   openJournal,
   sqlstateOf,
-  takeLease,
   tables,
-} from './store/index.js';
-import { type Progress, type Sync, startSync } from './sync/index.js';
-import type { Log } from './telemetry/index.js';
+  takeLease,
+} from '../store/index.js';
+import { type Progress, type Sync, startSync } from '../sync/index.js';
+import type { Log } from '../telemetry/index.js';
+import { startSettler, WritePath } from '../write/index.js';
 import { clientTls, databaseTarget } from './tls.js';
-import { startSettler, WritePath } from './write/index.js';
 
 export interface ServeOptions {
   readonly config: Config;
@@ -73,7 +73,10 @@ async function runAll(cleanup: (() => Promise<unknown>)[]): Promise<void> {
 async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[]): Promise<Running> {
   const { config, log, onStep = () => undefined } = options;
   const pool = openPool(options);
-  cleanup.push(() => pool.end(), closeConnections);
+  cleanup.push(
+    () => pool.end(),
+    async () => closeConnections(),
+  );
   await migrate(pool);
   const lease = await takeLease(pool, { kind: 'serve', onError: (error) => log.warn({ error }, 'the lease') });
   cleanup.push(() => lease.release());
@@ -104,7 +107,9 @@ async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[])
   });
   cleanup.push(() => settler.stop());
   const pruning = setInterval(() => {
-    journal.prune(config.journal.retention).catch((error: unknown) => log.warn({ error }, 'pruning the journal failed'));
+    journal
+      .prune(config.journal.retention)
+      .catch((error: unknown) => log.warn({ error }, 'pruning the journal failed'));
   }, pruneInterval);
   cleanup.push(async () => clearInterval(pruning));
   const sync = openSync(options, pool, catalog, sessions, lease);
@@ -142,7 +147,9 @@ async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[])
 /** One connection for each write in flight, and some for the journal, the sync and the settling. */
 function openPool({ config, database, log }: ServeOptions): pg.Pool {
   const max = config.writes.maxInFlight + 8;
-  return internalPool({ ...clientConfig(database), max }, (error) => log.debug({ error }, 'an idle connection was lost'));
+  return internalPool({ ...clientConfig(database), max }, (error) =>
+    log.debug({ error }, 'an idle connection was lost'),
+  );
 }
 
 async function openSessions({ config, registry, log }: ServeOptions): Promise<ReadonlyMap<string, Session>> {

@@ -1,0 +1,82 @@
+/** `upwrite demo`, what `npm start` runs: everything on this machine, a tour of it, and then it stays up. */
+import { join } from 'node:path';
+import { type Sandboxes, startSandboxes } from '../../fixtures/index.js';
+import { type Command, type CommandContext, type Embedded, startEmbedded, stopRequested } from '../cli/index.js';
+import { type Config, parseConfig, parseDatabaseUrl } from '../config/index.js';
+import type { Registry } from '../provider/index.js';
+import { createLog } from '../telemetry/index.js';
+import { type Running, serve } from './serve.js';
+import { takeTour } from './tour.js';
+
+/** The demo's clients log in with this role. */
+const clientRole = 'app';
+
+/** Runs against the embedded Postgres and the sandboxes only, whatever configuration there is. */
+export function demoCommand(registry: Registry): Command {
+  return {
+    summary: 'starts everything on this machine with sandboxes in place of the APIs, and shows it working',
+    takesConfig: false,
+    run: async (context) => {
+      const cleanup: (() => Promise<unknown>)[] = [];
+      try {
+        return await runDemo(context, registry, cleanup);
+      } finally {
+        for (const step of cleanup.reverse()) await step().catch(() => undefined);
+      }
+    },
+  };
+}
+
+async function runDemo(
+  { io }: CommandContext,
+  registry: Registry,
+  cleanup: (() => Promise<unknown>)[],
+): Promise<number> {
+  const stop = stopRequested();
+  const step = (line: string): void => io.err(line);
+  const began = performance.now();
+  const embedded = await startEmbedded({ directory: join(io.directory, '.upwrite'), log: step });
+  cleanup.push(() => embedded.stop());
+  const sandboxes = await startSandboxes();
+  cleanup.push(() => sandboxes.close());
+  for (const { name, url } of sandboxes.all) step(`Sandbox of ${name} on ${url}`);
+  const config = demoConfig(sandboxes, io.environment);
+  const running = await serve({
+    config,
+    database: parseDatabaseUrl(embedded.upwriteUrl, io.directory),
+    registry,
+    log: createLog({ level: 'warn', format: 'pretty' }),
+    grant: { write: [clientRole] },
+    onStep: step,
+    onProgress: ({ table, rows, state }) => step(`  ${table.schema}.${table.name}: ${rows} rows, ${state}`),
+  });
+  cleanup.push(() => running.stop());
+  await Promise.race([running.sync.firstSync, stop]);
+  step(`Ready after ${((performance.now() - began) / 1000).toFixed(1)} s.\n`);
+  const url = embedded.clientUrl(running.proxy.host, running.proxy.port);
+  await takeTour({ url, sandboxes, out: io.out });
+  showUrl(io.out, url, running, embedded);
+  const why = await Promise.race([stop, embedded.exited.then(() => 'database' as const)]);
+  if (why === 'database') {
+    step('The embedded Postgres has ended. See .upwrite/postgres.log.');
+    return 1;
+  }
+  step('\nStopping …');
+  return 0;
+}
+
+/** UPWRITE_LISTEN takes another address than 127.0.0.1:6432. */
+function demoConfig(sandboxes: Sandboxes, environment: Readonly<Record<string, string | undefined>>): Config {
+  const listen = environment['UPWRITE_LISTEN'] ?? '127.0.0.1:6432';
+  const text = JSON.stringify({ listen, connections: sandboxes.connections });
+  return parseConfig(text, { file: 'the demo', environment: {} }).config;
+}
+
+function showUrl(out: (line: string) => void, url: string, running: Running, embedded: Embedded): void {
+  out('');
+  out(`Connect to   ${url}`);
+  out(`for example  psql ${url}`);
+  out('');
+  out(`${running.catalog.all().length} synced tables; the database itself is on port ${embedded.port}.`);
+  out('Ctrl-C stops everything; the data stays in .upwrite/.');
+}
