@@ -153,7 +153,7 @@ export async function httpRequest(request: HttpRequest): Promise<HttpAnswer> {
   }
 }
 
-/** Closes the free connections of this process, so that it can end. */
-export function closeConnections(): void {
+/** Closes this process's connections to APIs, so that it can end; requests under way fail. */
+export async function closeConnections(): Promise<void> {
   for (const agent of Object.values(agents)) agent.destroy();
 }

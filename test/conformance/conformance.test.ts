@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { FaultError } from '../../src/errors/index.js';
 import { type ConfiguredProvider, createKit, createRegistry, type Kit, silentLog } from '../../src/provider/index.js';
-import { cases, type Scene } from './cases.js';
+import { cases, type Scene } from './cases/index.js';
 import type { Stand, StandModule } from './stand.js';
 
 const registry = createRegistry();

@@ -1,0 +1,83 @@
+/** What the cases of the conformance suite share. */
+import { expect } from 'vitest';
+import type { Batch, Outcome, Resource, Session, Values, Verb } from '../../../src/provider/index.js';
+import type { Stand } from '../stand.js';
+
+export interface Scene {
+  readonly stand: Stand;
+  readonly session: Session;
+  readonly resource: Resource;
+  readonly signal: AbortSignal;
+}
+
+export interface Case {
+  readonly name: string;
+  readonly run: (scene: Scene) => Promise<void>;
+}
+
+let serial = 0;
+
+/** A mark that no other case uses. */
+export function mark(prefix: string): string {
+  serial += 1;
+  return `${prefix} ${serial}`;
+}
+
+interface Sent {
+  readonly outcomes: readonly Outcome[];
+  readonly batch: Batch;
+  readonly sentAt: number;
+}
+
+interface SendOptions {
+  /** Milliseconds for an answer. */
+  readonly patience?: number;
+  readonly signal?: AbortSignal;
+}
+
+export async function send(
+  scene: Scene,
+  verb: Verb,
+  rows: readonly { readonly key?: string; readonly values?: Values }[],
+  options: SendOptions = {},
+): Promise<Sent> {
+  const batch: Batch = {
+    verb,
+    resource: scene.resource,
+    rows: rows.map(({ key = null, values = {} }) => {
+      serial += 1;
+      return { key, values, idempotencyKey: `conformance-${process.pid}-${serial}` };
+    }),
+    deadline: Date.now() + (options.patience ?? 10_000),
+  };
+  const sentAt = Date.now();
+  const { outcomes } = await scene.session.write(batch, options.signal ?? scene.signal);
+  expect(outcomes).toHaveLength(rows.length);
+  return { outcomes, batch, sentAt };
+}
+
+export function codes(outcomes: readonly Outcome[]): readonly string[] {
+  return outcomes.map((outcome) => (outcome.kind === 'applied' ? 'applied' : outcome.fault.code));
+}
+
+export function keysOf(outcomes: readonly Outcome[]): readonly string[] {
+  return outcomes.map((outcome) => {
+    if (outcome.kind !== 'applied') throw new Error(`${outcome.fault.message}: ${outcome.fault.detail}`);
+    return outcome.record.key;
+  });
+}
+
+export function marks(count: number): readonly string[] {
+  return Array.from({ length: count }, () => mark('row'));
+}
+
+export async function insert(scene: Scene, given: readonly string[]): Promise<readonly string[]> {
+  const { outcomes } = await send(
+    scene,
+    'insert',
+    given.map((text) => ({ values: scene.stand.fresh(text) })),
+  );
+  return keysOf(outcomes);
+}
+
+export const max = (scene: Scene, verb: Verb): number => scene.stand.limits[verb] ?? 1;
