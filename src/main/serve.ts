@@ -4,7 +4,7 @@ import { type Grants, installCatalog, type LiveCatalog, watchCatalog } from '../
 import { clientConfig } from '../cli/index.js';
 import type { Config, DatabaseTarget as ConfiguredDatabase, ConnectionConfig } from '../config/index.js';
 import { closeConnections, createKit, type Registry, type Session } from '../provider/index.js';
-import { type Proxy, startProxy } from '../proxy/index.js';
+import { type Proxy as Listener, startProxy } from '../proxy/index.js';
 import { createAnalyser } from '../sql/index.js';
 import {
   internalOptions,
@@ -35,7 +35,7 @@ export interface ServeOptions {
 }
 
 export interface Running {
-  readonly proxy: Proxy;
+  readonly proxy: Listener;
   readonly sync: Sync;
   readonly catalog: LiveCatalog;
   /** Reads the certificate files again. */
