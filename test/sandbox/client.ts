@@ -97,3 +97,8 @@ function typed(type: string, records: readonly JsonObject[]): readonly JsonObjec
 export function idsOf(answer: Answer): readonly string[] {
   return list(answer.body).map((result) => text(object(result)['id']));
 }
+
+/** A failed entry among the results of a collection call. */
+export function refusal(statusCode: string, message: string, fields: readonly string[] = []): JsonObject {
+  return { success: false, errors: [{ statusCode, message, fields }] };
+}

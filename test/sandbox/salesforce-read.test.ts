@@ -83,7 +83,7 @@ describe('conditions', () => {
     const { ids } = people();
     const [alia = '', duncan = ''] = ids;
     expect(await names(`Id = '${alia.slice(0, 15)}'`)).toEqual(['Alia']);
-    expect(await names(`Id IN ('${duncan}', '${alia}', '0034S000005YJVlQAO')`)).toEqual(['Alia', 'Duncan']);
+    expect(await names(`Id IN ('${duncan}', '${alia}', '003D000000QV9n2IAD')`)).toEqual(['Alia', 'Duncan']);
     expect(await names(`Id IN ('${duncan}', '${alia}') AND Score__c = 1`)).toEqual(['Duncan']);
     expect(await names(`Id = '${alia}' OR Score__c = 1`)).toEqual(['Alia', 'Duncan']);
   });
