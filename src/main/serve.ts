@@ -1,7 +1,6 @@
 /** The composition root's body: every room of the running product made and tied to the others. */
 import type pg from 'pg';
 import { type Grants, installCatalog, type LiveCatalog, watchCatalog } from '../catalog/index.js';
-import { clientConfig } from '../cli/index.js';
 import type { Config, DatabaseTarget as ConfiguredDatabase, ConnectionConfig } from '../config/index.js';
 import { closeConnections, createKit, type Registry, type Session } from '../provider/index.js';
 import { type Proxy as Listener, startProxy } from '../proxy/index.js';
@@ -19,6 +18,7 @@ import {
 import { type Progress, type Sync, startSync } from '../sync/index.js';
 import type { Log } from '../telemetry/index.js';
 import { startSettler, WritePath } from '../write/index.js';
+import { ownConnections } from './own-connections.js';
 import { clientTls, databaseTarget } from './tls.js';
 
 export interface ServeOptions {
@@ -72,7 +72,8 @@ async function runAll(cleanup: (() => Promise<unknown>)[]): Promise<void> {
 
 async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[]): Promise<Running> {
   const { config, log, onStep = () => undefined } = options;
-  const pool = openPool(options);
+  const own = await ownConnections(options.database);
+  const pool = openPool(options, own);
   cleanup.push(
     () => pool.end(),
     async () => closeConnections(),
@@ -82,7 +83,7 @@ async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[])
   cleanup.push(() => lease.release());
   const sessions = await openSessions(options);
   onStep(`Describing ${sessions.size} connection${sessions.size === 1 ? '' : 's'} …`);
-  const catalog = await openCatalog(options, pool, sessions, cleanup);
+  const catalog = await openCatalog(options, own, pool, sessions, cleanup);
   const journal = openJournal(pool, lease.id);
   const session = (name: string): Session | undefined => sessions.get(name);
   const writes = new WritePath({
@@ -145,11 +146,9 @@ async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[])
 }
 
 /** One connection for each write in flight, and some for the journal, the sync and the settling. */
-function openPool({ config, database, log }: ServeOptions): pg.Pool {
+function openPool({ config, log }: ServeOptions, own: pg.ClientConfig): pg.Pool {
   const max = config.writes.maxInFlight + 8;
-  return internalPool({ ...clientConfig(database), max }, (error) =>
-    log.debug({ error }, 'an idle connection was lost'),
-  );
+  return internalPool({ ...own, max }, (error) => log.debug({ error }, 'an idle connection was lost'));
 }
 
 async function openSessions({ config, registry, log }: ServeOptions): Promise<ReadonlyMap<string, Session>> {
@@ -164,11 +163,12 @@ async function openSessions({ config, registry, log }: ServeOptions): Promise<Re
 
 async function openCatalog(
   options: ServeOptions,
+  own: pg.ClientConfig,
   pool: pg.Pool,
   sessions: ReadonlyMap<string, Session>,
   cleanup: (() => Promise<unknown>)[],
 ): Promise<LiveCatalog> {
-  const { config, log, database } = options;
+  const { config, log } = options;
   const catalog = await installCatalog({
     pool,
     registry: tables,
@@ -177,7 +177,7 @@ async function openCatalog(
     onNote: (table, note) => log.info({ table, note }, 'a note on a synced table'),
   });
   const watch = watchCatalog({
-    connection: { ...clientConfig(database), options: internalOptions },
+    connection: { ...own, options: internalOptions },
     pool,
     registry: tables,
     catalog,
