@@ -31,6 +31,9 @@ const roomRules = Object.entries(rooms).map(([room, allowed]) => ({
   to: { path: '^src/', pathNot: `^src/(?:${[room, ...allowed].join('|')})/` },
 }));
 
+/** main.ts and its folder: what ties the rooms together, and what no room imports. */
+const compositionRoot = 'src/main(?:\\.ts$|/)';
+
 /** The packages by which the APIs are reached: only a provider's own folder knows them. */
 const vendorPackages = '^(?:jsforce|@hubspot/.+|stripe|@octokit/.+|octokit|airtable)$';
 
@@ -40,29 +43,29 @@ module.exports = {
     {
       name: 'known-rooms',
       severity: 'error',
-      comment: 'a file of src is main.ts, of its folder main/, or in one of the rooms; a new room gets its place in the table first',
-      from: { path: '^src/', pathNot: `^src/(?:main\\.ts$|main/|(?:${everyRoom.join('|')})/)` },
+      comment: 'a file of src is of the composition root or of a room; a new room is given its place in the table first',
+      from: { path: '^src/', pathNot: `^(?:${compositionRoot}|src/(?:${everyRoom.join('|')})/)` },
       to: {},
     },
     {
       name: 'known-rooms-only',
       severity: 'error',
-      comment: 'what is imported from src lies in one of the rooms',
-      from: { path: '^(?:src|providers)/', pathNot: '^src/main(?:\\.ts$|/)' },
+      comment: 'what is imported from src lies in one of the rooms; the composition root is imported by itself only',
+      from: { path: '^(?:src|providers)/', pathNot: `^${compositionRoot}` },
       to: { path: '^src/', pathNot: `^src/(?:${everyRoom.join('|')})/` },
     },
     {
       name: 'front-door',
       severity: 'error',
       comment: 'another room is entered through its index.ts',
-      from: { path: '^src/([^/]+)/' },
+      from: { path: '^src/([^/]+)/', pathNot: `^${compositionRoot}` },
       to: { path: '^src/[^/]+/', pathNot: '^src/(?:$1/|[^/]+/index\\.ts$)' },
     },
     {
       name: 'front-door-for-main-and-providers',
       severity: 'error',
-      comment: 'main.ts and the providers enter a room through its index.ts too',
-      from: { path: '^(?:src/main(?:\\.ts$|/)|providers/)' },
+      comment: 'the composition root and the providers enter a room through its index.ts too',
+      from: { path: `^(?:${compositionRoot}|providers/)` },
       to: { path: '^src/[^/]+/', pathNot: '^src/(?:main/|[^/]+/index\\.ts$)' },
     },
     {
@@ -82,7 +85,7 @@ module.exports = {
     {
       name: 'no-provider-by-name',
       severity: 'error',
-      comment: 'src names no provider: main.ts finds them by looking into the folder',
+      comment: 'src names no provider: the composition root finds them by looking into the folder',
       from: { path: '^src/' },
       to: { path: '^providers/' },
     },
@@ -110,8 +113,8 @@ module.exports = {
     {
       name: 'no-fixtures-in-production',
       severity: 'error',
-      comment: 'the sandboxes of fixtures/ are started by the demo: main.ts and main/ only',
-      from: { path: '^(?:src|providers)/', pathNot: '^src/main(?:\\.ts$|/)|\\.test\\.ts$' },
+      comment: 'the sandboxes of fixtures/ are started by the demo: cli/ and the composition root only',
+      from: { path: '^(?:src|providers)/', pathNot: `^(?:${compositionRoot}|src/cli/)|\\.test\\.ts$` },
       to: { path: '^fixtures/' },
     },
     {

@@ -29,7 +29,7 @@ const plants = {
   'room-sync': ['src/sync/planted.ts', '../write/index.js'],
   'room-proxy': ['src/proxy/planted.ts', '../write/index.js'],
   'known-rooms': ['src/cellar/planted.ts', '../errors/index.js'],
-  'known-rooms-only': ['src/cli/planted-cellar.ts', '../cellar/index.js'],
+  'known-rooms-only': ['src/cli/planted-main.ts', '../main/index.js'],
   'front-door': ['src/cli/planted.ts', '../errors/inner.js'],
   'front-door-for-main-and-providers': ['providers/one/planted-door.ts', '../../src/errors/inner.js'],
   'providers-know-the-contract-only': ['providers/one/planted.ts', '../../src/catalog/index.js'],
@@ -59,6 +59,7 @@ const rooms = [
   'proxy',
   'cli',
   'cellar',
+  'main',
 ];
 
 function cruise(directory) {

@@ -3,7 +3,10 @@ import { cpSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readFileSync, rm
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+
+// Each run starts npm or the compiler, which take their time on a busy machine.
+vi.setConfig({ testTimeout: 180_000 });
 
 const repository = fileURLToPath(new URL('../..', import.meta.url));
 const script = join('.ci', 'setup.mjs');
@@ -14,6 +17,7 @@ beforeAll(() => {
   project = mkdtempSync(join(tmpdir(), 'upwrite setup '));
   const dependencies = { typescript: `file:${join(repository, 'node_modules', 'typescript')}` };
   file('package.json', JSON.stringify({ name: 'small', type: 'module', dependencies }));
+  cpSync(join(repository, '.npmrc'), join(project, '.npmrc'));
   const locked = spawnSync('npm', ['install', '--package-lock-only', '--offline', '--ignore-scripts'], {
     cwd: project,
   });
@@ -21,7 +25,15 @@ beforeAll(() => {
   file(
     'tsconfig.json',
     JSON.stringify({
-      compilerOptions: { target: 'ES2023', module: 'NodeNext', rootDir: '.', outDir: 'dist', types: [], strict: true },
+      compilerOptions: {
+        target: 'ES2023',
+        module: 'NodeNext',
+        rootDir: '.',
+        outDir: 'dist',
+        types: [],
+        lib: ['ES5'],
+        strict: true,
+      },
       include: ['src'],
     }),
   );
