@@ -16,31 +16,24 @@ export interface AnalyserOptions {
   readonly onLoss?: ThreadOptions['onLoss'];
 }
 
-/** How the session's server and client agreed to read texts (ParameterStatus). */
-export interface TextSettings {
-  readonly encoding: ClientEncoding;
-  /** `standard_conforming_strings`; where it is off, a text with a backslash is opaque (`encoding`). */
-  readonly standardStrings: boolean;
-}
-
 export interface Analyser {
   /** Resolves once a parser is loaded; rejects where it cannot be. Not needed before `analyse`. */
   ready(): Promise<void>;
   /**
-   * What an earlier `analyse` of the same text found, where it is still remembered. `latin1`: the text's bytes
-   * decoded as latin1, as for the screen.
+   * What an earlier `analyse` of the same text found, where it is still remembered. `text`: the bytes, or the bytes
+   * decoded as latin1 (which the screen takes, so that it need not be done twice).
    */
-  cached(latin1: string, settings?: TextSettings): Analysis | undefined;
+  cached(text: Buffer | string, encoding?: ClientEncoding, standardStrings?: boolean): Analysis | undefined;
   /**
    * Describes a text. Never rejects: what cannot be read is `opaque`. `bytes`: the statement's text as the client sent
-   * it, without the closing NUL; the caller may reuse them as soon as this returns.
+   * it, without the closing NUL; the caller may reuse them as soon as this returns. `encoding`: `utf8` unless given.
+   * `standardStrings`: the session's `standard_conforming_strings`, on unless given; where it is off, a text with a
+   * backslash is opaque (`encoding`), because its strings may end elsewhere.
    */
-  analyse(bytes: Uint8Array, settings?: TextSettings): Promise<Analysis>;
+  analyse(bytes: Uint8Array, encoding?: ClientEncoding, standardStrings?: boolean): Promise<Analysis>;
   /** Ends the threads; texts that still wait are answered with `failure`. */
   close(): Promise<void>;
 }
-
-export const defaultTextSettings: TextSettings = { encoding: 'utf8', standardStrings: true };
 
 /**
  * Texts up to this length have a thread of their own, so that an ordinary statement never waits behind a long one.
@@ -90,19 +83,19 @@ class ThreadedAnalyser implements Analyser {
     return this.#short.start();
   }
 
-  cached(latin1: string, settings: TextSettings = defaultTextSettings): Analysis | undefined {
-    if (!settings.standardStrings && latin1.includes('\\')) return opaque('encoding');
-    return this.#cache.get(cacheKey(latin1, settings.encoding));
+  cached(text: Buffer | string, encoding: ClientEncoding = 'utf8', standardStrings = true): Analysis | undefined {
+    const latin1 = typeof text === 'string' ? text : text.toString('latin1');
+    if (!standardStrings && latin1.includes('\\')) return opaque('encoding');
+    return this.#cache.get(cacheKey(latin1, encoding));
   }
 
-  analyse(bytes: Uint8Array, settings: TextSettings = defaultTextSettings): Promise<Analysis> {
+  analyse(bytes: Uint8Array, encoding: ClientEncoding = 'utf8', standardStrings = true): Promise<Analysis> {
     if (bytes.length > this.#sizeLimit) return Promise.resolve(opaque('size'));
-    if (!settings.standardStrings && bytes.includes(backslash)) return Promise.resolve(opaque('encoding'));
+    if (!standardStrings && bytes.includes(backslash)) return Promise.resolve(opaque('encoding'));
     // A copy of its own, which can be handed to the thread without copying it again.
     const copy = new Uint8Array(bytes);
-    if (copy.length > this.#cache.longest)
-      return this.#parse(copy, settings.encoding).then((parsed) => parsed.analysis);
-    return this.#remembered(copy, settings.encoding);
+    if (copy.length > this.#cache.longest) return this.#parse(copy, encoding).then((parsed) => parsed.analysis);
+    return this.#remembered(copy, encoding);
   }
 
   async close(): Promise<void> {

@@ -16,7 +16,6 @@ const singleByte = {
   LATIN7: 'iso-8859-13',
   LATIN8: 'iso-8859-14',
   LATIN9: 'iso-8859-15',
-  LATIN10: 'iso-8859-16',
   ISO_8859_5: 'iso-8859-5',
   ISO_8859_6: 'iso-8859-6',
   ISO_8859_7: 'iso-8859-7',
@@ -38,8 +37,12 @@ const singleByte = {
 
 type SingleByte = keyof typeof singleByte;
 
-/** `other`: an encoding whose non-ASCII texts are not looked at (the multi-byte ones of East Asia). */
-export type ClientEncoding = 'utf8' | 'other' | SingleByte;
+/**
+ * `other`: an encoding whose non-ASCII texts are not looked at (the multi-byte ones of East Asia, LATIN10).
+ * `ascii-superset-single-byte`: one byte a character, no matter which: offsets are right, names outside of ASCII are
+ * read as if they were LATIN1.
+ */
+export type ClientEncoding = 'utf8' | 'other' | 'ascii-superset-single-byte' | SingleByte;
 
 function isSingleByte(name: string): name is SingleByte {
   return Object.hasOwn(singleByte, name);
@@ -70,7 +73,8 @@ export function readable(bytes: Uint8Array, encoding: ClientEncoding): ReadableT
   if (bytes.includes(0)) return null;
   if (isAscii(bytes)) return { utf8: bytes, original: same };
   if (encoding === 'utf8') return isUtf8(bytes) ? { utf8: bytes, original: same } : null;
-  return encoding === 'other' ? null : transcoded(bytes, encoding);
+  if (encoding === 'other') return null;
+  return transcoded(bytes, encoding === 'ascii-superset-single-byte' ? 'LATIN1' : encoding);
 }
 
 function transcoded(bytes: Uint8Array, encoding: SingleByte): ReadableText {
@@ -88,5 +92,6 @@ function transcoded(bytes: Uint8Array, encoding: SingleByte): ReadableText {
 
 function decode(bytes: Uint8Array, encoding: SingleByte): string {
   if (encoding === 'LATIN1') return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
-  return new TextDecoder(singleByte[encoding]).decode(bytes);
+  // Node 20 decodes windows-1252 as latin1 unless in a stream, which for one byte a character makes no difference.
+  return new TextDecoder(singleByte[encoding]).decode(bytes, { stream: true });
 }

@@ -24,7 +24,7 @@ const SLASH = 0x2f;
 const BACKSLASH = 0x5c;
 
 /** Of strings in which a backslash is an ordinary character. */
-const stringPrefixes: ReadonlySet<string> = new Set(['b', 'x', 'n']);
+const stringPrefixes: ReadonlySet<string> = new Set(['b', 'x']);
 
 function isSpace(byte: number): boolean {
   return byte === SPACE || (byte >= TAB && byte <= CARRIAGE_RETURN);
@@ -73,7 +73,7 @@ export class Lexer {
     this.start = this.#position;
     this.depth = this.#open;
     if (isIdentifierStart(byte)) this.#word(byte);
-    else if (byte === QUOTE) this.#plainString(this.start);
+    else if (byte === QUOTE) this.#string(this.start, false);
     else if (byte === DOUBLE_QUOTE) this.#quotedIdentifier(this.start);
     else if (byte === DOLLAR) this.#dollar();
     else if (isDigit(byte)) this.#number();
@@ -131,14 +131,14 @@ export class Lexer {
     }
   }
 
-  /** A bare word, or what follows the prefix of `E'…'`, `B'…'`, `X'…'`, `N'…'`, `U&'…'` and `U&"…"`. */
+  /** A bare word, or what follows the prefix of `E'…'`, `B'…'`, `X'…'`, `U&'…'` and `U&"…"`. */
   #word(first: number): void {
     const prefix = String.fromCharCode(first | 0x20);
     const unicode = prefix === 'u' && this.#at(this.start + 1) === AMPERSAND;
     const open = this.start + (unicode ? 2 : 1);
     const quote = this.#at(open);
-    if (quote === QUOTE && prefix === 'e') this.#escapeString(open);
-    else if (quote === QUOTE && (unicode || stringPrefixes.has(prefix))) this.#plainString(open);
+    if (quote === QUOTE && prefix === 'e') this.#string(open, true);
+    else if (quote === QUOTE && (unicode || stringPrefixes.has(prefix))) this.#string(open, false);
     else if (quote === DOUBLE_QUOTE && unicode) this.#quotedIdentifier(open);
     else {
       this.kind = 'word';
@@ -159,37 +159,22 @@ export class Lexer {
     }
   }
 
-  /** A continuation on a further line is lexed as a string of its own: the same bytes end in the same place. */
-  #plainString(open: number): void {
-    this.kind = 'string';
-    this.#quoted(open, QUOTE, false);
-  }
-
-  /** Here the continuation has to be followed, because backslashes escape in it as well. */
-  #escapeString(open: number): void {
+  /** A string with its continuations on further lines, which keep its rules. */
+  #string(open: number, escapes: boolean): void {
     this.kind = 'string';
     let next: number | null = open;
     while (next !== null) {
-      this.#quoted(next, QUOTE, true);
+      this.#quoted(next, QUOTE, escapes);
       next = this.#continuation();
     }
   }
 
-  /** Where a string goes on: a quote after white space (with `--` comments) that holds a line break. */
+  /** Where a string goes on: a quote after white space that holds a line break. (The parser takes no comment there.) */
   #continuation(): number | null {
-    const end = this.#position;
     let newline = false;
-    while (this.#position < this.#limit) {
-      const byte = this.#at(this.#position);
-      if (byte === MINUS && this.#at(this.#position + 1) === MINUS) this.#skipLine();
-      else if (isSpace(byte)) {
-        newline ||= isNewline(byte);
-        this.#position++;
-      } else if (byte === QUOTE && newline) return this.#position;
-      else break;
-    }
-    this.#position = end;
-    return null;
+    let at = this.#position;
+    while (at < this.#limit && isSpace(this.#at(at))) newline = isNewline(this.#at(at++)) || newline;
+    return newline && this.#at(at) === QUOTE ? at : null;
   }
 
   #quotedIdentifier(open: number): void {

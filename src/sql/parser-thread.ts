@@ -105,7 +105,10 @@ export class ParserThread {
   }
 
   #spawn(): void {
-    const worker = new Worker(this.#options.file, { resourceLimits });
+    const worker = new Worker(this.#options.file, { resourceLimits, stdout: true, stderr: true });
+    // What the parser prints when it fails is of no use, and nothing about a client's text goes to a log.
+    worker.stdout.resume();
+    worker.stderr.resume();
     worker.unref();
     this.#worker = worker;
     this.#state = 'starting';

@@ -4,9 +4,6 @@ import { classify } from './classify.js';
 import { type ClientEncoding, readable } from './encoding.js';
 import type { Analysis } from './statement.js';
 
-/** A text of more statements than this is not described: what crosses to the event loop has to stay small. */
-const maxStatements = 4096;
-
 export interface Reading {
   readonly analysis: Analysis;
   /** Whether the parser's instance may have been left corrupt: it must not be used again. */
@@ -28,7 +25,6 @@ export function read(bytes: Uint8Array, encoding: ClientEncoding): Reading {
   try {
     const tree = parse(text.utf8);
     if (tree === null) return opaque('syntax');
-    if ((tree.stmts?.length ?? 0) > maxStatements) return opaque('size');
     const span = (extent: { readonly start: number; readonly end: number }) => ({
       start: text.original(extent.start),
       end: text.original(extent.end),
@@ -38,7 +34,7 @@ export function read(bytes: Uint8Array, encoding: ClientEncoding): Reading {
       corrupt: false,
     };
   } catch {
-    // A stack overflow or an abort inside of the WebAssembly leaves its memory in no known state.
+    // A stack overflow, or running out of memory, leaves the WebAssembly's memory in no known state.
     return opaque('failure', true);
   }
 }
