@@ -1,7 +1,7 @@
 /** One client session on one database session: two pumps, and the interception between them. */
 import type { Socket } from 'node:net';
 import { type Fault, fault } from '../errors/index.js';
-import { clientEncoding, type TextSettings } from '../sql/index.js';
+import { type ClientEncoding, clientEncoding } from '../sql/index.js';
 import { cancelPacket, forwardCancel, SessionGone, type StopReason } from '../upstream/index.js';
 import { errorResponse } from '../wire/index.js';
 import { BackendPump } from './backend-pump.js';
@@ -35,7 +35,7 @@ export class Session {
   #stop = new AbortController();
   #encoding: string;
   #standardStrings: boolean;
-  #settings: TextSettings;
+  #textEncoding: ClientEncoding;
   #waiters: (() => void)[] = [];
   #draining = false;
   #closed = false;
@@ -47,7 +47,7 @@ export class Session {
     this.keyData = login.keyData;
     this.#encoding = login.parameters.get('client_encoding') ?? 'UTF8';
     this.#standardStrings = login.parameters.get('standard_conforming_strings') !== 'off';
-    this.#settings = { encoding: clientEncoding(this.#encoding), standardStrings: this.#standardStrings };
+    this.#textEncoding = clientEncoding(this.#encoding);
     this.#backendPump = new BackendPump(client, this.#pipeline, {
       parameter: (name, value) => this.#parameterChanged(name, value),
       ready: () => this.#ready(),
@@ -130,8 +130,11 @@ export class Session {
       get utf8() {
         return session.#encoding === 'UTF8';
       },
-      get settings() {
-        return session.#settings;
+      get encoding() {
+        return session.#textEncoding;
+      },
+      get standardStrings() {
+        return session.#standardStrings;
       },
       get signal() {
         return session.#freshSignal();
@@ -148,8 +151,7 @@ export class Session {
   #parameterChanged(name: string, value: string): void {
     if (name === 'client_encoding') this.#encoding = value;
     else if (name === 'standard_conforming_strings') this.#standardStrings = value !== 'off';
-    else return;
-    this.#settings = { encoding: clientEncoding(this.#encoding), standardStrings: this.#standardStrings };
+    this.#textEncoding = clientEncoding(this.#encoding);
   }
 
   /** Resolves once every message sent to the backend has been answered. */

@@ -2,8 +2,6 @@
  * The server's side of the protocol: messages that Upwrite itself sends to a client. (pg-protocol has the client's side.)
  * Source: PostgreSQL manual, "Message Formats".
  */
-import type { Fault } from '../errors/index.js';
-
 /** The backend message types that Upwrite looks for, by the byte that starts them. */
 export const Back = {
   parseComplete: 0x31, // 1
@@ -67,8 +65,18 @@ function fields(severity: Severity, fault: NoticeFields): Buffer {
   return Buffer.concat(parts);
 }
 
-/** What an ErrorResponse or NoticeResponse says. */
-export type NoticeFields = Pick<Fault, 'sqlstate' | 'message'> & Partial<Omit<Fault, 'code' | 'retry'>>;
+/** What an ErrorResponse or NoticeResponse says (manual, "Error and Notice Message Fields"). */
+export interface NoticeFields {
+  readonly sqlstate: string;
+  readonly message: string;
+  readonly detail?: string;
+  readonly hint?: string;
+  readonly context?: string;
+  readonly schema?: string;
+  readonly table?: string;
+  readonly column?: string;
+  readonly constraint?: string;
+}
 
 /** An ErrorResponse in UTF-8. FATAL ends the session. */
 export function errorResponse(fault: NoticeFields, severity: 'ERROR' | 'FATAL' = 'ERROR'): Buffer {

@@ -1,7 +1,8 @@
 /** The SQL that evaluates a mutation in the client's session and reads back its rows. Pure text. */
 import type { SyncedTable } from '../../catalog/index.js';
-import type { Column } from '../../provider/index.js';
 import { asciiIdentifier, type Mutation } from '../../sql/index.js';
+
+type Column = SyncedTable['resource']['columns'][number];
 
 /**
  * The expression whose text is a column's canonical form (see ColumnType), whatever DateStyle, time zone or

@@ -23,7 +23,8 @@ import { Script } from './script.js';
 
 export interface InterceptedSession extends RunnerSession {
   /** How the session's texts are to be read. */
-  readonly settings: TextSettings;
+  readonly encoding: ClientEncoding;
+  readonly standardStrings: boolean;
   /** Resolves once nothing is outstanding at the backend. */
   quiet(): Promise<void>;
 }
@@ -93,8 +94,9 @@ export class Interception implements Interceptor {
   #analysis(text: Buffer): Analysis | Promise<Analysis> | null {
     const latin1 = text.toString('latin1');
     if (!screen(latin1)) return null;
-    const { settings, port } = this.#session;
-    return port.analyser.cached(latin1, settings) ?? port.analyser.analyse(text, settings);
+    const { encoding, standardStrings, port } = this.#session;
+    const { analyser } = port;
+    return analyser.cached(latin1, encoding, standardStrings) ?? analyser.analyse(text, encoding, standardStrings);
   }
 
   #query(message: Buffer): Verdict | Promise<Verdict> {
