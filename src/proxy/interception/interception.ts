@@ -3,7 +3,7 @@
  * are; its Execute, or a Query that holds one, is taken out of the stream and run by the write path.
  */
 import { serialize } from 'pg-protocol';
-import { type Analysis, type RelationName, type Statement, screen, type TextSettings } from '../../sql/index.js';
+import { type Analysis, type ClientEncoding, type RelationName, type Statement, screen } from '../../sql/index.js';
 import {
   Back,
   commandComplete,
