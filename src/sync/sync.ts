@@ -5,7 +5,7 @@ import type { KitLog, Session } from '../provider/index.js';
 import { queueStale, stillStale, type TableState, tables } from '../store/index.js';
 import { runCycle } from './cycle.js';
 import { failureOf } from './failure.js';
-import { createTurns } from './turns.js';
+import { createTurns, type Turn } from './turns.js';
 
 export interface SyncOptions {
   /** Upwrite's own (`internalPool`). */
@@ -58,7 +58,6 @@ export interface Sync {
 interface Loop {
   /** The table's definition as the loop has it. */
   readonly table: SyncedTable;
-  readonly first: Promise<void>;
   readonly ended: Promise<void>;
   wake(): void;
   stop(): void;
@@ -68,13 +67,20 @@ interface Loop {
 export function startSync(options: SyncOptions): Sync {
   const turn = createTurns(options.concurrency ?? 4);
   const loops = new Map<number, Loop>();
-  const ending = new Set<Promise<void>>();
+  /** The last loop of each table that is being ended: its successor waits for it. */
+  const ending = new Map<number, Promise<void>>();
+  /** The tables of the start that have not been listed in full yet. */
+  const waitingFor = new Set<number>();
   let stopped = false;
+
+  const firstSync = deferred();
+  const listed = (oid: number): void => {
+    if (waitingFor.delete(oid) && waitingFor.size === 0) firstSync.resolve();
+  };
 
   const end = (loop: Loop): void => {
     loop.stop();
-    const ended = loop.ended.finally(() => ending.delete(ended));
-    ending.add(ended);
+    ending.set(loop.table.oid, loop.ended);
   };
 
   const update = (): void => {
@@ -83,31 +89,55 @@ export function startSync(options: SyncOptions): Sync {
       if (options.catalog.byOid(oid) === loop.table) continue;
       loops.delete(oid);
       end(loop);
+      // A table that was dropped is waited for no longer; one that was altered gets another loop.
+      if (options.catalog.byOid(oid) === undefined) listed(oid);
     }
     for (const table of options.catalog.all()) {
       const session = options.sessions.get(table.connection);
       if (session === undefined || loops.has(table.oid)) continue;
-      loops.set(table.oid, startLoop(options, table, session, turn));
+      loops.set(
+        table.oid,
+        startLoop(options, table, session, turn, () => listed(table.oid), ending.get(table.oid)),
+      );
     }
   };
 
   update();
-  const firstSync = Promise.all([...loops.values()].map((loop) => loop.first)).then(() => {});
-  firstSync.catch(() => {});
+  for (const oid of loops.keys()) waitingFor.add(oid);
+  if (waitingFor.size === 0) firstSync.resolve();
   return {
-    firstSync,
+    firstSync: firstSync.promise,
     refresh: (tableOid, keys, signal) => refresh(options, loops.get(tableOid), tableOid, keys, signal),
     update,
     async stop(): Promise<void> {
       stopped = true;
+      firstSync.reject(new Error('the sync was stopped'));
       for (const loop of loops.values()) end(loop);
       loops.clear();
-      await Promise.all(ending);
+      await Promise.all(ending.values());
       await tables.release(options.pool, null, options.worker).catch((error: unknown) => {
         options.log.warn({ err: error }, 'the tables could not be given back; they are free when the lease runs out');
       });
     },
   };
+}
+
+interface Deferred {
+  readonly promise: Promise<void>;
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+/** A promise that is settled from outside, and that nobody has to listen to. */
+function deferred(): Deferred {
+  let resolve: () => void = () => {};
+  let reject: (error: Error) => void = () => {};
+  const promise = new Promise<void>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  promise.catch(() => {});
+  return { promise, resolve, reject };
 }
 
 async function refresh(
@@ -130,19 +160,14 @@ function startLoop(
   options: SyncOptions,
   table: SyncedTable,
   session: Session,
-  turn: <T>(work: () => Promise<T>) => Promise<T>,
+  turn: Turn,
+  listed: () => void,
+  predecessor: Promise<void> | undefined,
 ): Loop {
   const controller = new AbortController();
   const { signal } = controller;
   let woken = false;
   let rouse: () => void = () => {};
-  let resolveFirst: () => void = () => {};
-  let rejectFirst: (error: Error) => void = () => {};
-  const first = new Promise<void>((resolve, reject) => {
-    resolveFirst = resolve;
-    rejectFirst = reject;
-  });
-  first.catch(() => {});
   const reporter = createReporter(options, table);
   const [shortest, longest] = options.retryMs ?? [1000, 60_000];
 
@@ -166,11 +191,11 @@ function startLoop(
         signal,
       );
       if (!ran) {
-        if (await syncedOnce(options.pool, table)) resolveFirst();
+        if (await syncedOnce(options.pool, table)) listed();
         return 'elsewhere';
       }
       await reporter.live();
-      resolveFirst();
+      listed();
       return 'ended';
     } catch (error) {
       if (signal.aborted) return 'failed';
@@ -179,6 +204,7 @@ function startLoop(
   };
 
   const run = async (): Promise<void> => {
+    await predecessor;
     let failures = 0;
     while (!signal.aborted) {
       woken = false;
@@ -190,12 +216,10 @@ function startLoop(
       rouse = () => nap.abort();
       await pause(wait, AbortSignal.any([signal, nap.signal]));
     }
-    rejectFirst(new Error('the sync was stopped'));
   };
 
   return {
     table,
-    first,
     ended: run(),
     wake: () => {
       woken = true;

@@ -239,6 +239,41 @@ describe('a first sync', () => {
   });
 });
 
+describe('a catalog that changes', () => {
+  test('while the first sync runs gets a new loop for what was altered, and the first sync still ends', async () => {
+    fill(300);
+    let altered = false;
+    const sync = start();
+    api.hook = async (_what, count) => {
+      if (count !== 2 || altered) return;
+      altered = true;
+      catalog.replace(catalog.all().map((each) => ({ ...each, limits: {} })));
+      sync.update();
+    };
+    await sync.firstSync;
+    expect(altered).toBe(true);
+    expect(await rows()).toEqual(upstream());
+    catalog.replace([]);
+    sync.update();
+    const calls = api.pages;
+    await stop(sync);
+    expect(api.pages).toBe(calls);
+  });
+
+  test('by losing a table waits for it no longer', async () => {
+    fill(300);
+    const sync = start();
+    api.hook = (_what, _count, signal) =>
+      new Promise<void>((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(new Error('aborted')));
+        catalog.replace([]);
+        sync.update();
+      });
+    await sync.firstSync;
+    expect(await rows()).toEqual({});
+  });
+});
+
 describe('changes', () => {
   test('with equal time stamps across pages neither loop nor get lost', async () => {
     fill(10);
