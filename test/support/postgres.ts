@@ -117,7 +117,7 @@ export async function startTestPostgres(options: TestPostgresOptions = {}): Prom
   const home = makeHome();
   const dataDir = join(home, 'data');
   copyTree(template, dataDir);
-  const socketDir = makeSocketDir(account);
+  const socketDir = makeSocketDir(account, home);
   const server = await TestServer.start({ installation, account, home, dataDir, socketDir, options });
   running.add(server);
   atEndOfFile(stopTestPostgres);
@@ -240,7 +240,7 @@ async function templateFor(installation: Installation, account: Account | undefi
 
   const home = makeHome();
   const dataDir = join(home, 'data');
-  const socketDir = makeSocketDir(account);
+  const socketDir = makeSocketDir(account, home);
   const passwordFile = join(socketDir, 'password');
   try {
     writeOwned(account, passwordFile, `${testPasswords.postgres}\n`);

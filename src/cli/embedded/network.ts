@@ -28,10 +28,12 @@ export async function freePort(preferred?: number): Promise<number> {
   return port;
 }
 
-/** A new private directory for the server's sockets. */
-export function makeSocketDir(account: Account | undefined): string {
+/** A new private directory for the server's sockets, in `preferred` if its path is short enough. */
+export function makeSocketDir(account: Account | undefined, preferred = tmpdir()): string {
   const name = 'upwrite-XXXXXX/.s.PGSQL.65535.lock';
-  const parent = [tmpdir(), '/tmp'].find((place) => Buffer.byteLength(join(place, name)) <= longestSocketPath);
+  const parent = [preferred, tmpdir(), '/tmp'].find(
+    (place) => Buffer.byteLength(join(place, name)) <= longestSocketPath,
+  );
   if (parent === undefined)
     throw new Error(`the path of the temporary directory ${tmpdir()} is too long for a Unix socket`);
   const directory = mkdtempSync(join(realpathSync(parent), 'upwrite-'));
