@@ -17,7 +17,7 @@ import {
 } from '../store/index.js';
 import { type Progress, type Sync, startSync } from '../sync/index.js';
 import type { Log } from '../telemetry/index.js';
-import { startSettler, WritePath } from '../write/index.js';
+import { type Boundary, startSettler, WritePath } from '../write/index.js';
 import { ownConnections } from './own-connections.js';
 import { clientTls, databaseTarget } from './tls.js';
 
@@ -32,6 +32,8 @@ export interface ServeOptions {
   /** A line of progress for a person. */
   readonly onStep?: (line: string) => void;
   readonly onProgress?: (progress: Progress) => void;
+  /** Called at the boundaries of every write: tests strike there. */
+  readonly boundary?: (name: Boundary) => Promise<void>;
 }
 
 export interface Running {
@@ -94,6 +96,7 @@ async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[])
     log,
     ...config.writes,
     stopGrace,
+    ...(options.boundary === undefined ? {} : { boundary: options.boundary }),
   });
   const settler = startSettler({
     pool,
