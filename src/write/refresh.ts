@@ -1,9 +1,8 @@
 /** Brings single rows in line with the API: what it has now is what the table gets. */
 import type pg from 'pg';
-import type { SyncedTable } from '../catalog/index.js';
+import { applyRecords, deleteRecords, type SyncedTable } from '../catalog/index.js';
 import type { Rec, Session } from '../provider/index.js';
 import { beginWithLocks, lockKeys, lockTableShared } from '../store/index.js';
-import { applyRecords, confirm } from './apply.js';
 
 /** Applies what the API answered for these keys inside a transaction that holds their locks. */
 export async function applyCurrent(
@@ -12,10 +11,10 @@ export async function applyCurrent(
   keys: readonly string[],
   current: readonly (Rec | null)[],
 ): Promise<void> {
-  const present = current.flatMap((record) => (record === null ? [] : [confirm(table, '{}', {}, record)]));
-  const gone = keys.filter((_, i) => current[i] === null).map((key) => ({ base: '{}', key, overlay: {} }));
-  await applyRecords(client, table, 'insert', present);
-  await applyRecords(client, table, 'delete', gone);
+  const present = current.filter((record) => record !== null);
+  const gone = keys.filter((_, i) => current[i] === null);
+  if (present.length > 0) await applyRecords(client, table, present);
+  if (gone.length > 0) await deleteRecords(client, table, gone);
 }
 
 /** Reads records by key and stores them, or deletes the rows of those that are gone. */

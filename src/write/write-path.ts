@@ -5,13 +5,13 @@
  * and `settle` brings it to an end if this process does not.
  */
 import type pg from 'pg';
-import type { Catalog, SyncedTable } from '../catalog/index.js';
+import { applyRecords, type Catalog, deleteRecords, type SyncedTable } from '../catalog/index.js';
 import { FaultError, fault, raise } from '../errors/index.js';
 import type { Batch, BatchRow, Session, WriteResult } from '../provider/index.js';
 import { isDatabaseAway, type Journal, sqlstateOf, type Ticket } from '../store/index.js';
 import { DatabaseRefusal, type Evaluation, type LentSession, SessionGone } from '../upstream/index.js';
-import { applyRecords, type ConfirmedRecord, confirm } from './apply.js';
 import { batchRows, type OldRows } from './batch.js';
+import { type ConfirmedRecord, confirm } from './confirmed.js';
 import { Gate, type GateOptions } from './gate.js';
 import { clientError, judge, type Verdict } from './outcome.js';
 import { refreshRows } from './refresh.js';
@@ -263,7 +263,7 @@ export class WritePath {
     table: SyncedTable,
   ): Promise<{ failed: unknown }> {
     try {
-      await lent.evaluateReturning(records.map((r) => ({ base: r.base, overlay: JSON.stringify(r.overlay) })));
+      await lent.evaluateReturning(records);
       return { failed: null };
     } catch (error) {
       if (error instanceof SessionGone) return { failed: error };
@@ -294,7 +294,14 @@ export class WritePath {
     try {
       await this.#o.boundary?.('applying');
       await writer.commit(async (client) => {
-        await applyRecords(client, table, lent.facts.verb, records);
+        const confirmed = records.map((each) => each.record);
+        if (lent.facts.verb !== 'delete') await applyRecords(client, table, confirmed);
+        else
+          await deleteRecords(
+            client,
+            table,
+            confirmed.map((record) => record.key),
+          );
         await this.#o.journal.finish(client, ticket, {
           state: verdict.state,
           rows: verdict.rows,
