@@ -37,12 +37,8 @@ const singleByte = {
 
 type SingleByte = keyof typeof singleByte;
 
-/**
- * `other`: an encoding whose non-ASCII texts are not looked at (the multi-byte ones of East Asia, LATIN10).
- * `ascii-superset-single-byte`: one byte a character, no matter which: offsets are right, names outside of ASCII are
- * read as if they were LATIN1.
- */
-export type ClientEncoding = 'utf8' | 'other' | 'ascii-superset-single-byte' | SingleByte;
+/** `other`: an encoding whose non-ASCII texts are not looked at (the multi-byte ones of East Asia, LATIN10). */
+export type ClientEncoding = 'utf8' | 'other' | SingleByte;
 
 function isSingleByte(name: string): name is SingleByte {
   return Object.hasOwn(singleByte, name);
@@ -73,8 +69,7 @@ export function readable(bytes: Uint8Array, encoding: ClientEncoding): ReadableT
   if (bytes.includes(0)) return null;
   if (isAscii(bytes)) return { utf8: bytes, original: same };
   if (encoding === 'utf8') return isUtf8(bytes) ? { utf8: bytes, original: same } : null;
-  if (encoding === 'other') return null;
-  return transcoded(bytes, encoding === 'ascii-superset-single-byte' ? 'LATIN1' : encoding);
+  return encoding === 'other' ? null : transcoded(bytes, encoding);
 }
 
 function transcoded(bytes: Uint8Array, encoding: SingleByte): ReadableText {

@@ -3,7 +3,8 @@ import { type Node, parseSync, scanSync } from 'libpg-query';
 import { describe, expect, it } from 'vitest';
 import { evaluationText, returningText, screen, slice } from '../../src/sql/index.js';
 import { Lexer } from '../../src/sql/lexer.js';
-import { type Fixture, fixtures } from './statements.js';
+import type { Fixture } from './fixture.js';
+import { fixtures } from './statements.js';
 import { innerMutation, statementsOf, summary, treesOf } from './support.js';
 
 const ours = '"t"."a"::pg_catalog.text, pg_catalog.to_jsonb("t".*)';
