@@ -152,7 +152,7 @@ export function textParameters(values: readonly (string | null)[]): Buffer {
 }
 
 /** Parameters of a client's Bind with further text parameters behind them. */
-export function appendTextParameters(parameters: Buffer, values: readonly string[]): Buffer {
+export function appendTextParameters(parameters: Buffer, values: readonly (string | null)[]): Buffer {
   const formatCount = parameters.readUInt16BE(0);
   const valuesAt = 2 + formatCount * 2;
   const valueCount = parameters.readUInt16BE(valuesAt);

@@ -208,6 +208,43 @@ test('parameters go through in text and binary', async () => {
   });
 });
 
+test.each([
+  [
+    'a FROM item',
+    `UPDATE salesforce.contacts AS c SET age = v.n FROM (VALUES ('$ID', 7, 'seven')) AS v (id, n, word) WHERE c.id = v.id RETURNING c.age, v.word, v.*`,
+    [{ age: 7, word: 'seven', id: '$ID', n: 7 }],
+  ],
+  [
+    'a USING item',
+    `DELETE FROM salesforce.contacts c USING generate_series(1, 1) AS g (n) WHERE c.id = '$ID' RETURNING c.id, g.n + 1 AS next`,
+    [{ id: '$ID', next: 2 }],
+  ],
+  [
+    'OLD and NEW',
+    `UPDATE salesforce.contacts SET age = 9 WHERE id = '$ID' RETURNING old.age AS before, new.age AS after, new.id`,
+    [{ before: null, after: 9, id: '$ID' }],
+  ],
+  [
+    'a system column',
+    `UPDATE salesforce.contacts SET age = 9 WHERE id = '$ID' RETURNING id, tableoid::regclass::text AS t`,
+    [{ id: '$ID', t: 'salesforce.contacts' }],
+  ],
+  [
+    'a qualified name',
+    `UPDATE salesforce.contacts SET age = 9 WHERE id = '$ID' RETURNING salesforce.contacts.id, contacts.age`,
+    [{ id: '$ID', age: 9 }],
+  ],
+  [
+    'a common table expression',
+    `WITH w AS (SELECT 5 AS n) UPDATE salesforce.contacts SET age = w.n FROM w WHERE id = '$ID' RETURNING age, (SELECT max(n) FROM w) AS most`,
+    [{ age: 5, most: 5 }],
+  ],
+])('RETURNING may name %s', async (_, text, expected) => {
+  const id = await inserted('r@x.io');
+  const { rows } = await client.query(text.replaceAll('$ID', id));
+  expect(rows).toEqual(JSON.parse(JSON.stringify(expected).replaceAll('$ID', id)));
+});
+
 test('several statements in one string are one transaction, in which the write stands', async () => {
   await client.query('CREATE TABLE IF NOT EXISTS plain (n int)').catch(() => undefined);
   const admin = await connect(stack.server.superuserUrl);

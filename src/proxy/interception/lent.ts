@@ -1,8 +1,7 @@
 /** One mutation's loan of the client's session: evaluation by savepoint and rollback, and the RETURNING list. */
 import { serialize } from 'pg-protocol';
 import { deferGuard, type SyncedTable } from '../../catalog/index.js';
-import { raise } from '../../errors/index.js';
-import { evaluationText, type Mutation, returningText } from '../../sql/index.js';
+import { evaluationText, type Mutation } from '../../sql/index.js';
 import {
   type ConfirmedRow,
   DatabaseRefusal,
@@ -11,15 +10,14 @@ import {
   type LentSession,
   type MutationFacts,
 } from '../../upstream/index.js';
-import { appendTextParameters, Back, bindMessage, parseMessage, textParameters } from '../../wire/index.js';
+import { Back, bindMessage, parseMessage, textParameters } from '../../wire/index.js';
 import { type Cell, type Dialogue, forget, ownName, statement } from './dialogue.js';
-import { asciiJson, confirmedRowsFrom, evaluationColumns } from './evaluation-sql.js';
-import { sameRows, withoutFirst } from './row-description.js';
+import { evaluationColumns } from './evaluation-sql.js';
+import { ReturningList } from './returning.js';
 
 const savepoint = 'SAVEPOINT upwrite';
 const rollback = 'ROLLBACK TO SAVEPOINT upwrite';
 const release = 'RELEASE SAVEPOINT upwrite';
-const jsonbType = 3802;
 
 export interface LoanOptions {
   readonly dialogue: Dialogue;
@@ -47,16 +45,16 @@ export class Loan implements LentSession {
   readonly facts: MutationFacts;
   readonly signal: AbortSignal;
   readonly #o: LoanOptions;
-  /** RowDescription of the client's own RETURNING list, once evaluated. */
-  rowDescription: Buffer | null = null;
   /** DataRow messages of the RETURNING list. */
   returned: readonly Buffer[] = [];
+  readonly #list: ReturningList;
   #evaluations = 0;
 
   constructor(options: LoanOptions) {
     this.#o = options;
     this.facts = options.facts;
     this.signal = options.signal;
+    this.#list = new ReturningList({ ...options, parameters: options.parameters ?? noParameters });
   }
 
   statementTimeout(): Promise<number> {
@@ -66,13 +64,14 @@ export class Loan implements LentSession {
   async evaluate(keep: number): Promise<Evaluation> {
     const { dialogue, mutation, table, text, facts } = this.#o;
     const ours = evaluationColumns(mutation, table, facts.columns);
+    const all = [...ours, ...this.#list.evaluationColumns()];
     dialogue.forwardNotices = this.#evaluations === 0;
     this.#evaluations++;
     dialogue.send(
       ...statement(savepoint),
       ...statement(deferGuard(this.#o.table)),
       ...statement(`SET LOCAL lock_timeout = ${Math.max(1, Math.floor(this.#o.lockTimeout))}`),
-      parseMessage(ownName, evaluationText(text, mutation, ours.join(', ')), this.#o.parameterTypes),
+      parseMessage(ownName, evaluationText(text, mutation, all.join(', ')), this.#o.parameterTypes),
       bindMessage(ownName, ownName, this.#o.parameters ?? noParameters, []),
       serialize.describe({ type: 'P', name: ownName }),
       ...this.#inUtf8(),
@@ -107,9 +106,10 @@ export class Loan implements LentSession {
     await dialogue.statementAnswer();
     await dialogue.expect(Back.parseComplete);
     await dialogue.expect(Back.bindComplete);
-    this.rowDescription = withoutFirst(await dialogue.expect(Back.rowDescription), ours);
+    const description = await dialogue.expect(Back.rowDescription);
     if (!this.#o.utf8) await dialogue.statementAnswer();
     const { rows } = await dialogue.answer();
+    this.#list.evaluated(description, ours, rows);
     const rest = await dialogue.statementAnswer();
     await dialogue.expect(Back.closeComplete);
     await dialogue.expect(Back.closeComplete);
@@ -117,67 +117,17 @@ export class Loan implements LentSession {
     return { rows: rows.map((row) => evaluated(row, ours)), total: rows.length + moved };
   }
 
-  async prepareReturning(): Promise<void> {
-    const { dialogue, mutation, table, text } = this.#o;
-    if (mutation.returning === null) return;
-    const parameter = Math.max(mutation.parameters, this.#o.parameterTypes.length) + 1;
-    const types = [...this.#o.parameterTypes];
-    while (types.length < parameter - 1) types.push(0);
-    dialogue.send(
-      ...forget(),
-      parseMessage(ownName, returningText(text, mutation, confirmedRowsFrom(mutation, table, parameter)), [
-        ...types,
-        jsonbType,
-      ]),
-      serialize.describe({ type: 'S', name: ownName }),
-      serialize.flush(),
-    );
-    const described = await this.#describedReturning();
-    if (described === null || this.rowDescription === null || !sameRows(this.rowDescription, described)) {
-      this.#unsupportedReturning();
-    }
-  }
-
-  async #describedReturning(): Promise<Buffer | null> {
-    const { dialogue } = this.#o;
-    await dialogue.expect(Back.closeComplete);
-    await dialogue.expect(Back.closeComplete);
-    try {
-      await dialogue.expect(Back.parseComplete);
-    } catch (error) {
-      if (error instanceof DatabaseRefusal) return this.#unsupportedReturning();
-      throw error;
-    }
-    await dialogue.expect(Back.parameterDescription);
-    const description = await dialogue.next();
-    return description[0] === Back.rowDescription ? description : null;
-  }
-
-  #unsupportedReturning(): never {
-    const { table } = this.#o;
-    return raise('unsupported', {
-      params: { what: 'this RETURNING list', table: table.name, provider: table.provider },
-      hint: 'Return columns of the table itself, and read the others with a SELECT.',
-      schema: table.schema,
-      table: table.name,
-    });
+  prepareReturning(): Promise<void> {
+    return this.#list.prepare();
   }
 
   async evaluateReturning(rows: readonly ConfirmedRow[]): Promise<void> {
-    const { dialogue, mutation, resultFormats } = this.#o;
-    if (mutation.returning === null) return;
-    const json = asciiJson(`[${rows.map((row) => `{"b":${row.base},"o":${row.overlay}}`).join(',')}]`);
-    const parameters = appendTextParameters(this.#o.parameters ?? noParameters, [json]);
-    dialogue.send(
-      bindMessage(ownName, ownName, parameters, resultFormats),
-      serialize.execute({ portal: ownName }),
-      ...forget(),
-      serialize.flush(),
-    );
-    await dialogue.expect(Back.bindComplete);
-    this.returned = await dialogue.rawRows();
-    await dialogue.expect(Back.closeComplete);
-    await dialogue.expect(Back.closeComplete);
+    this.returned = await this.#list.evaluate(rows);
+  }
+
+  /** RowDescription of the client's own RETURNING list, once evaluated. */
+  get rowDescription(): Buffer | null {
+    return this.#list.description;
   }
 }
 

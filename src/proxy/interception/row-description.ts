@@ -1,10 +1,11 @@
 /** RowDescription messages: cutting off columns in front, and telling whether two describe the same rows. */
 import { Back, frame } from '../../wire/index.js';
 
-interface Field {
+export interface Field {
   readonly name: string;
   readonly type: number;
   readonly modifier: number;
+  /** Its bytes in the message. */
   readonly start: number;
   readonly end: number;
 }
@@ -12,7 +13,8 @@ interface Field {
 /** Bytes behind a field's name: table, column, type, length, modifier, format. */
 const fixedPart = 18;
 
-function fieldsOf(message: Buffer): Field[] {
+/** The columns that a RowDescription names. */
+export function fieldsOf(message: Buffer): Field[] {
   const count = message.readUInt16BE(5);
   const fields: Field[] = [];
   let at = 7;
@@ -30,8 +32,8 @@ function fieldsOf(message: Buffer): Field[] {
   return fields;
 }
 
-/** The description without its first `count` columns. */
-export function withoutFirst(message: Buffer, count: number): Buffer {
+/** The description from the column at `count` on. */
+export function fieldsFrom(message: Buffer, count: number): Buffer {
   const rest = fieldsOf(message).slice(count);
   const head = Buffer.alloc(2);
   head.writeUInt16BE(rest.length, 0);
