@@ -135,6 +135,7 @@ async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[])
       transactions: config.transactions,
       lockTimeout: config.writes.lockTimeout,
       run: (lent) => writes.run(lent),
+      explain: (oid, verb) => writes.explain(oid, verb),
     },
     log,
   });

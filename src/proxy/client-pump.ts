@@ -42,10 +42,17 @@ export class ClientPump {
   #heldBytes = 0;
   #needed = 0;
   #deciding = false;
+  /** During an interception, COPY data goes to the database; called when the client has ended it. */
+  #copyEnded: (() => void) | null = null;
   #dead = false;
 
   constructor(options: ClientPumpOptions) {
     this.#options = options;
+  }
+
+  /** COPY data of the client goes through during an interception. */
+  get copying(): boolean {
+    return this.#copyEnded !== null;
   }
 
   /** Takes a chunk; false asks to stop reading from the client until the backend drains. */
@@ -53,6 +60,7 @@ export class ClientPump {
     if (this.#dead) return true;
     if (this.#deciding || this.#heldBytes > 0) {
       this.#hold(chunk);
+      if (this.#copyEnded !== null) return this.#relayCopy();
       if (this.#deciding || this.#heldBytes < this.#needed) return !this.#deciding;
       return this.#process(this.#takeHeld());
     }
@@ -149,6 +157,57 @@ export class ClientPump {
       },
     );
     return true;
+  }
+
+  /** While an interception is open: lets the client's COPY data through to the database, up to its end. */
+  startCopy(ended: () => void): void {
+    this.#copyEnded = ended;
+    this.#skip = 0;
+    if (this.#relayCopy()) this.#options.client.resume();
+  }
+
+  /** The database has ended the copy itself: what the client still sends is no concern of the interception. */
+  stopCopy(): void {
+    if (this.#copyEnded === null) return;
+    this.#copyEnded = null;
+    this.#options.client.pause();
+  }
+
+  /** Forwards what is held of the copy; Sync and Flush mean nothing within it (manual, "COPY Operations"). */
+  #relayCopy(): boolean {
+    let flowing = true;
+    let bytes = this.#heldBytes === 0 ? Buffer.alloc(0) : this.#takeHeld();
+    while (bytes.length > 0 && this.#copyEnded !== null) {
+      if (this.#skip > 0) {
+        const take = Math.min(this.#skip, bytes.length);
+        flowing = this.#options.backend.write(bytes.subarray(0, take));
+        this.#skip -= take;
+        bytes = bytes.subarray(take);
+        continue;
+      }
+      if (bytes.length < 5) break;
+      const type = bytes[0] ?? 0;
+      const length = 1 + bytes.readUInt32BE(1);
+      if (length < 5 || length - 1 > maxFrontendLength(type))
+        return this.#violation(bytes, 0, 0, type, maxFrontendLength(type));
+      if (type === Front.copyData) {
+        this.#skip = length;
+      } else {
+        if (bytes.length < length) break;
+        const message = bytes.subarray(0, length);
+        bytes = bytes.subarray(length);
+        if (type === Front.sync || type === Front.flush) continue;
+        flowing = this.#options.backend.write(message);
+        count(this.#options.pipeline, type);
+        const ended = this.#copyEnded;
+        this.#copyEnded = null;
+        this.#options.client.pause();
+        ended();
+      }
+    }
+    if (bytes.length > 0) this.#hold(bytes);
+    this.#needed = Number.POSITIVE_INFINITY;
+    return flowing && this.#copyEnded !== null;
   }
 
   /** What precedes the offending bytes still reaches the database. */

@@ -1,7 +1,7 @@
 /** What the proxy hands mutations to. The write path satisfies it; the composition root ties the two together. */
 import type { Catalog } from '../catalog/index.js';
 import type { Analyser } from '../sql/index.js';
-import type { LentSession } from '../upstream/index.js';
+import type { LentSession, MutationVerb } from '../upstream/index.js';
 
 export interface MutationResult {
   /** Rows for the command tag. */
@@ -21,4 +21,6 @@ export interface MutationPort {
    * database's own error.
    */
   run(session: LentSession): Promise<MutationResult>;
+  /** The API request that a mutation of the table would be, in lines for EXPLAIN (ASCII). Asks nobody. */
+  explain(tableOid: number, verb: MutationVerb): readonly string[];
 }

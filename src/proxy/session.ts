@@ -54,7 +54,16 @@ export class Session {
       progress: () => this.#progress(),
     });
     if (parts.intercepts && options.mutations !== null) {
-      this.#dialogue = new Dialogue({ client, backend, pump: this.#backendPump, pipeline: this.#pipeline });
+      this.#dialogue = new Dialogue({
+        client,
+        backend,
+        pump: this.#backendPump,
+        pipeline: this.#pipeline,
+        copy: {
+          start: (ended) => this.#clientPump.startCopy(ended),
+          stop: () => this.#clientPump.stopCopy(),
+        },
+      });
       this.#interception = new Interception(this.#intercepted(this.#dialogue, options.mutations));
     }
     this.#clientPump = new ClientPump({
@@ -83,7 +92,7 @@ export class Session {
         if (!this.#clientPump.push(chunk)) client.pause();
       });
       backend.on('drain', () => {
-        if (this.#interception?.busy !== true) client.resume();
+        if (this.#interception?.busy !== true || this.#clientPump.copying) client.resume();
       });
       client.once('end', () => this.#clientEnded());
       backend.once('end', () => client.end());

@@ -7,7 +7,7 @@
 import type pg from 'pg';
 import { applyRecords, type Catalog, deleteRecords, type SyncedTable } from '../catalog/index.js';
 import { FaultError, fault, raise } from '../errors/index.js';
-import type { Batch, BatchRow, Session, WriteResult } from '../provider/index.js';
+import type { Batch, BatchRow, Session, Verb, WriteResult } from '../provider/index.js';
 import { isDatabaseAway, type Journal, sqlstateOf, type Ticket } from '../store/index.js';
 import { DatabaseRefusal, type Evaluation, type LentSession, SessionGone } from '../upstream/index.js';
 import { batchRows, type OldRows } from './batch.js';
@@ -81,6 +81,19 @@ export class WritePath {
     } finally {
       stop.end();
     }
+  }
+
+  /** The API request that a mutation of the table would be, for EXPLAIN. */
+  explain(tableOid: number, verb: Verb): readonly string[] {
+    const table = this.#o.catalog.byOid(tableOid);
+    const limit = table?.limits[verb];
+    if (table === undefined || limit === undefined) return [`API request: none, ${verb} is not offered`];
+    const { method, path, calls } = this.#session(table).plan(verb, table.resource, limit);
+    return [
+      `API request: ${method} ${path} (${table.provider})`,
+      `  Rows: at most ${limit} in one statement`,
+      `  API calls: ${calls}`,
+    ];
   }
 
   #tableOf(lent: LentSession): SyncedTable {

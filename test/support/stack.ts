@@ -86,6 +86,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       transactions: options.transactions ?? 'escape',
       lockTimeout: 2000,
       run: (session) => writes.run(session),
+      explain: (oid, verb) => writes.explain(oid, verb),
     },
     log,
     ...options.proxy,

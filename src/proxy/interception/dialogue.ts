@@ -28,6 +28,8 @@ export interface DialogueSides {
   readonly backend: Socket;
   readonly pump: BackendPump;
   readonly pipeline: Pipeline;
+  /** Lets the client's COPY data through to the backend. */
+  readonly copy: { start(ended: () => void): void; stop(): void };
 }
 
 export class Dialogue {
@@ -133,6 +135,12 @@ export class Dialogue {
     }
   }
 
+  /** Reads the answers to `forgetNamed`. */
+  async forgotten(): Promise<void> {
+    await this.expect(Back.closeComplete);
+    await this.expect(Back.closeComplete);
+  }
+
   /** Runs one statement to its end. */
   async run(text: string, parameters: readonly (string | null)[] = []): Promise<Answer> {
     this.send(...statement(text, parameters), serialize.flush());
@@ -162,6 +170,19 @@ export class Dialogue {
     }
   }
 
+  /** Lets the client send the data of a COPY that has just been executed; how many rows the database made of it. */
+  async relayCopyIn(): Promise<number> {
+    const response = await this.expect(Back.copyInResponse);
+    this.#sides.client.write(response);
+    this.#sides.copy.start(() => this.send(serialize.flush()));
+    try {
+      const { tag } = await this.answer();
+      return Number(tag.split(' ')[1] ?? 0);
+    } finally {
+      this.#sides.copy.stop();
+    }
+  }
+
   /** Runs a Query whose answer goes to the client, all but its ReadyForQuery; `edit` may change or drop a message. */
   async relayQuery(
     query: Buffer,
@@ -176,6 +197,8 @@ export class Dialogue {
         this.#edit = null;
         return { failed, ready: message };
       }
+      if (message[0] === Back.copyInResponse) this.#sides.copy.start(() => undefined);
+      else if (message[0] === Back.error || message[0] === Back.commandComplete) this.#sides.copy.stop();
       if (message[0] === Back.error) failed = true;
       const edited = edit(message);
       if (edited !== null) this.#sides.client.write(edited);
@@ -214,9 +237,25 @@ export function statement(text: string, parameters: readonly (string | null)[] =
   ];
 }
 
-/** Closes Upwrite's own portal and statement; closing what does not exist is no error. */
+/** The same under another name, for what has to run while a portal of Upwrite's own is open. */
+export function namedStatement(name: string, text: string | Buffer): Buffer[] {
+  return [
+    ...forgetNamed(name),
+    parseMessage(name, typeof text === 'string' ? Buffer.from(text, 'utf8') : text, []),
+    bindMessage(name, name, textParameters([]), []),
+    serialize.execute({ portal: name }),
+    ...forgetNamed(name),
+  ];
+}
+
+/** Closes a portal and a statement; closing what does not exist is no error. */
+export function forgetNamed(name: string): Buffer[] {
+  return [serialize.close({ type: 'P', name }), serialize.close({ type: 'S', name })];
+}
+
+/** Closes Upwrite's own portal and statement. */
 export function forget(): Buffer[] {
-  return [serialize.close({ type: 'P', name: ownName }), serialize.close({ type: 'S', name: ownName })];
+  return forgetNamed(ownName);
 }
 
 /** The values of a DataRow: views into the message. */

@@ -25,9 +25,8 @@ function canonical(alias: string, column: Column | undefined, name: string): str
   }
 }
 
-/** Columns that stand in front of the client's own RETURNING list: the key, the whole row, each assigned column. */
-export function evaluationColumns(mutation: Mutation, table: SyncedTable, columns: readonly string[]): string[] {
-  const alias = mutation.targetAlias;
+/** What is read of a row: its key, the whole row, each of the named columns in its canonical form. */
+export function rowColumns(alias: string, table: SyncedTable, columns: readonly string[]): string[] {
   const byName = new Map(table.resource.columns.map((column) => [column.name, column]));
   return [
     `${asciiIdentifier(alias)}.${asciiIdentifier(table.resource.key)}::pg_catalog.text`,

@@ -17,9 +17,12 @@ import {
 } from '../../wire/index.js';
 import type { Interceptor, Verdict } from '../client-pump.js';
 import type { Dialogue } from './dialogue.js';
-import { type MutationPortal, Registry } from './registry.js';
-import { Runner, type RunnerSession } from './runner.js';
+import type { ExplainAddition } from './explain.js';
+import { Performer } from './performer.js';
+import { type KnownPortal, type PortalResult, Registry } from './registry.js';
+import { type MutationAnswer, Runner, type RunnerSession } from './runner.js';
 import { Script } from './script.js';
+import { type Work, workOf } from './work.js';
 
 export interface InterceptedSession extends RunnerSession {
   /** How the session's texts are to be read. */
@@ -33,12 +36,14 @@ export class Interception implements Interceptor {
   readonly #session: InterceptedSession;
   readonly #registry = new Registry();
   readonly #runner: Runner;
+  readonly #performer: Performer;
   /** A mutation is under way. */
   busy = false;
 
   constructor(session: InterceptedSession) {
     this.#session = session;
     this.#runner = new Runner(session);
+    this.#performer = new Performer(session, this.#runner);
   }
 
   get following(): boolean {
@@ -84,16 +89,16 @@ export class Interception implements Interceptor {
       : catalog.find(relation.schema, relation.name) !== undefined;
   }
 
-  #interesting(statement: Statement): boolean {
-    if (statement.kind === 'mutation') return this.#candidate(statement.target);
-    if (statement.kind === 'unsplittable') return statement.targets.some((target) => this.#candidate(target));
-    return false;
-  }
+  readonly #workOf = (statement: Statement): Work | null =>
+    workOf(statement, {
+      candidate: (relation) => this.#candidate(relation),
+      prepared: (name) => this.#registry.statement(name) !== undefined,
+    });
 
   /** The text's statements, at once when it is known, or null when it need not be looked at. */
   #analysis(text: Buffer): Analysis | Promise<Analysis> | null {
     const latin1 = text.toString('latin1');
-    if (!screen(latin1)) return null;
+    if (!screen(latin1, !this.#registry.empty)) return null;
     const { encoding, standardStrings, port } = this.#session;
     const { analyser } = port;
     return analyser.cached(latin1, encoding, standardStrings) ?? analyser.analyse(text, encoding, standardStrings);
@@ -104,25 +109,31 @@ export class Interception implements Interceptor {
     if (query === null) return 'pass';
     this.#registry.simpleQuery();
     const analysis = this.#analysis(query.text);
-    if (analysis === null) return this.#runner.ownBlock ? this.#script(message, query.text, null) : 'pass';
-    if (!(analysis instanceof Promise)) return this.#queryOf(message, query.text, analysis);
-    return analysis.then((known) => this.#queryOf(message, query.text, known));
+    if (analysis === null) return this.#runner.ownBlock ? this.#script(query.text, null) : 'pass';
+    if (!(analysis instanceof Promise)) return this.#queryOf(query.text, analysis);
+    return analysis.then((known) => this.#queryOf(query.text, known));
   }
 
-  #queryOf(message: Buffer, text: Buffer, analysis: Analysis): Verdict | Promise<Verdict> {
+  #queryOf(text: Buffer, analysis: Analysis): Verdict | Promise<Verdict> {
     const statements = analysis.kind === 'statements' ? analysis.statements : [];
-    const concerned = statements.some((statement) => this.#interesting(statement));
+    for (const statement of statements) {
+      if (statement.kind !== 'deallocate') continue;
+      if (statement.name === null) this.#registry.forgetStatements();
+      else this.#registry.closedStatement(statement.name);
+    }
+    const concerned = statements.some((statement) => this.#workOf(statement) !== null);
     if (!concerned && !this.#runner.ownBlock) return 'pass';
-    return this.#script(message, text, concerned ? statements : null);
+    return this.#script(text, concerned ? statements : null);
   }
 
-  #script(message: Buffer, text: Buffer, statements: readonly Statement[] | null): Promise<Verdict> {
+  #script(text: Buffer, statements: readonly Statement[] | null): Promise<Verdict> {
     const script = new Script({
       session: this.#session,
       runner: this.#runner,
-      message: Buffer.from(message),
+      performer: this.#performer,
+      registry: this.#registry,
       text: Buffer.from(text),
-      interesting: (statement) => this.#interesting(statement),
+      workOf: this.#workOf,
     });
     return this.#during((dialogue) => script.run(dialogue, statements));
   }
@@ -137,12 +148,12 @@ export class Interception implements Interceptor {
     }
     const register = (known: Analysis): Verdict => {
       const only = known.kind === 'statements' && known.statements.length === 1 ? known.statements[0] : undefined;
-      const mutation = only?.kind === 'mutation' && this.#candidate(only.target) ? only : null;
+      const work = only === undefined ? null : this.#workOf(only);
       this.#registry.parsed(
         parse.name,
-        mutation === null
+        work === null
           ? null
-          : { name: parse.name, mutation, text: Buffer.from(parse.text), declaredTypes: parse.parameterTypes },
+          : { name: parse.name, work, text: Buffer.from(parse.text), declaredTypes: parse.parameterTypes },
       );
       return 'pass';
     };
@@ -153,15 +164,17 @@ export class Interception implements Interceptor {
     const execute = readExecute(message);
     const portal = execute === null ? undefined : this.#registry.portal(execute.portal);
     if (execute === null || portal === undefined) return 'pass';
+    const { maxRows } = execute;
+    const held = Buffer.from(message);
     return this.#during((dialogue) =>
       portal.result === null
-        ? this.#executeMutation(dialogue, portal, execute.maxRows)
-        : this.#handOut(portal, execute.maxRows),
+        ? this.#executePortal(dialogue, portal, held, maxRows)
+        : this.#handOut(portal.result, maxRows),
     );
   }
 
   /** Runs something with the backend's answers captured. Passes the message on when the pipeline has failed before it. */
-  async #during(action: (dialogue: Dialogue) => Promise<Verdict>, evenFailed = false): Promise<Verdict> {
+  async #during(action: (dialogue: Dialogue) => Promise<Verdict> | Verdict, evenFailed = false): Promise<Verdict> {
     const { dialogue } = this.#session;
     this.busy = true;
     try {
@@ -178,29 +191,57 @@ export class Interception implements Interceptor {
     }
   }
 
-  async #executeMutation(dialogue: Dialogue, portal: MutationPortal, maxRows: number): Promise<Verdict> {
-    const { mutation, text, declaredTypes, name } = portal.statement;
+  async #executePortal(dialogue: Dialogue, portal: KnownPortal, message: Buffer, maxRows: number): Promise<Verdict> {
     if (this.#session.pipeline.status === 'E') return 'pass';
+    const { work, text } = portal.statement;
     try {
-      const facts = await this.#runner.look(mutation.target);
-      if (facts.table === null) return 'pass';
-      const parameterTypes = mutation.parameters > 0 ? await this.#parameterTypes(dialogue, name, declaredTypes) : [];
-      const answer = await this.#runner.run(
-        {
-          mutation,
-          text,
-          parameters: portal.bind.parameters,
-          parameterTypes,
-          resultFormats: portal.bind.resultFormats,
-        },
-        facts,
-        facts.table,
-      );
+      if (work.kind === 'explain') {
+        const addition = await this.#performer.explanation(work);
+        return addition === null ? 'pass' : await this.#relayExecute(dialogue, message, addition);
+      }
+      if (work.kind === 'prepare') {
+        // Prepared now, and known by its name from now on.
+        this.#registry.parsed(work.name, { name: work.name, work, text, declaredTypes: [] });
+        return 'pass';
+      }
+      const answer = await this.#answerOf(dialogue, portal);
+      if (answer === null) return 'pass';
       portal.result = { rows: answer.rows, handedOut: 0, tag: answer.tag };
-      return this.#handOut(portal, maxRows);
+      return this.#handOut(portal.result, maxRows);
     } catch (error) {
       this.#session.toClient(await this.#runner.fail(error));
       return 'consumed';
+    }
+  }
+
+  async #answerOf(dialogue: Dialogue, portal: KnownPortal): Promise<MutationAnswer | null> {
+    const { work, text, declaredTypes, name } = portal.statement;
+    const { parameters, resultFormats } = portal.bind;
+    switch (work.kind) {
+      case 'refused':
+        return this.#performer.refuse(work);
+      case 'copyFrom':
+        return this.#performer.copy(work, text);
+      case 'execute': {
+        const known = this.#registry.statement(work.name);
+        return known === undefined ? null : this.#performer.execute(work, text, known, resultFormats);
+      }
+      case 'mutation': {
+        const parameterTypes = work.parameters > 0 ? await this.#parameterTypes(dialogue, name, declaredTypes) : [];
+        return this.#performer.mutation(work, text, { parameters, parameterTypes, resultFormats });
+      }
+      default:
+        return null;
+    }
+  }
+
+  /** Lets the database execute the portal, and adds to its answer. */
+  async #relayExecute(dialogue: Dialogue, message: Buffer, addition: ExplainAddition): Promise<Verdict> {
+    dialogue.send(message, serialize.flush());
+    for (;;) {
+      const answer = await dialogue.next();
+      this.#session.toClient(addition.edit(answer));
+      if (answer[0] !== Back.dataRow) return 'consumed';
     }
   }
 
@@ -216,9 +257,7 @@ export class Interception implements Interceptor {
   }
 
   /** A portal's rows, up to a limit, with what Postgres says behind them. */
-  async #handOut(portal: MutationPortal, maxRows: number): Promise<Verdict> {
-    const { result } = portal;
-    if (result === null) return 'pass';
+  #handOut(result: PortalResult, maxRows: number): Verdict {
     const left = result.rows.length - result.handedOut;
     const count = maxRows > 0 ? Math.min(maxRows, left) : left;
     for (const row of result.rows.slice(result.handedOut, result.handedOut + count)) this.#session.toClient(row);

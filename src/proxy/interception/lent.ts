@@ -1,23 +1,14 @@
 /** One mutation's loan of the client's session: evaluation by savepoint and rollback, and the RETURNING list. */
 import { serialize } from 'pg-protocol';
-import { deferGuard, type SyncedTable } from '../../catalog/index.js';
+import type { SyncedTable } from '../../catalog/index.js';
 import { evaluationText, type Mutation } from '../../sql/index.js';
-import {
-  type ConfirmedRow,
-  DatabaseRefusal,
-  type EvaluatedRow,
-  type Evaluation,
-  type LentSession,
-  type MutationFacts,
-} from '../../upstream/index.js';
+import type { ConfirmedRow, EvaluatedRow, Evaluation, LentSession, MutationFacts } from '../../upstream/index.js';
 import { Back, bindMessage, parseMessage, textParameters } from '../../wire/index.js';
-import { type Cell, type Dialogue, forget, ownName, statement } from './dialogue.js';
-import { evaluationColumns } from './evaluation-sql.js';
+import { type Cell, type Dialogue, forget, forgetNamed, namedStatement, ownName } from './dialogue.js';
+import { rowColumns } from './evaluation-sql.js';
+import { calledName, executeText, type PreparedCall, prepareText } from './prepared-call.js';
 import { ReturningList } from './returning.js';
-
-const savepoint = 'SAVEPOINT upwrite';
-const rollback = 'ROLLBACK TO SAVEPOINT upwrite';
-const release = 'RELEASE SAVEPOINT upwrite';
+import { closeAnswers, closeSavepoint, openSavepoint, savepointAnswers } from './savepoint.js';
 
 export interface LoanOptions {
   readonly dialogue: Dialogue;
@@ -26,6 +17,8 @@ export interface LoanOptions {
   readonly mutation: Mutation;
   /** The text that the mutation's spans point into. */
   readonly text: Buffer;
+  /** EXECUTE: how the mutation is called. */
+  readonly call: PreparedCall | null;
   /** The parameter part of the client's Bind; null in the simple protocol. */
   readonly parameters: Buffer | null;
   /** The types of the parameters as the database resolved them. */
@@ -40,6 +33,9 @@ export interface LoanOptions {
 }
 
 const noParameters = textParameters([]);
+
+/** The name of a second statement that runs while Upwrite's own portal is open. */
+const helperName = 'upwrite_helper';
 
 export class Loan implements LentSession {
   readonly facts: MutationFacts;
@@ -63,47 +59,55 @@ export class Loan implements LentSession {
 
   async evaluate(keep: number): Promise<Evaluation> {
     const { dialogue, mutation, table, text, facts } = this.#o;
-    const ours = evaluationColumns(mutation, table, facts.columns);
+    const ours = rowColumns(mutation.targetAlias, table, facts.columns);
     const all = [...ours, ...this.#list.evaluationColumns()];
     dialogue.forwardNotices = this.#evaluations === 0;
     this.#evaluations++;
     dialogue.send(
-      ...statement(savepoint),
-      ...statement(deferGuard(this.#o.table)),
-      ...statement(`SET LOCAL lock_timeout = ${Math.max(1, Math.floor(this.#o.lockTimeout))}`),
-      parseMessage(ownName, evaluationText(text, mutation, all.join(', ')), this.#o.parameterTypes),
+      ...openSavepoint(this.#o),
+      ...this.#parse(evaluationText(text, mutation, all.join(', '))),
       bindMessage(ownName, ownName, this.#o.parameters ?? noParameters, []),
       serialize.describe({ type: 'P', name: ownName }),
       ...this.#inUtf8(),
       serialize.execute({ portal: ownName, rows: keep + 1 }),
       ...this.#countRest(),
       ...forget(),
-      ...statement(rollback),
-      ...statement(release),
+      ...closeSavepoint(),
       serialize.flush(),
     );
     const evaluation = await this.#readEvaluation(ours.length);
-    await dialogue.statementAnswer();
-    await dialogue.statementAnswer();
+    await closeAnswers(dialogue);
     dialogue.forwardNotices = true;
     return evaluation;
   }
 
+  #parse(evaluation: Buffer): Buffer[] {
+    const { call, parameterTypes } = this.#o;
+    if (call === null) return [parseMessage(ownName, evaluation, parameterTypes)];
+    return [
+      ...forgetNamed(calledName),
+      ...namedStatement(helperName, prepareText(call, evaluation)),
+      parseMessage(ownName, executeText(call), []),
+    ];
+  }
+
   /** Values are read as UTF-8, whatever the client speaks; undone with the savepoint. */
   #inUtf8(): Buffer[] {
-    return this.#o.utf8 ? [] : named(helperName, "SET LOCAL client_encoding = 'UTF8'");
+    return this.#o.utf8 ? [] : namedStatement(helperName, "SET LOCAL client_encoding = 'UTF8'");
   }
 
   /** Counts the rows that were not fetched without sending them. */
   #countRest(): Buffer[] {
-    return named(helperName, `MOVE FORWARD ALL IN "${ownName}"`);
+    return namedStatement(helperName, `MOVE FORWARD ALL IN "${ownName}"`);
   }
 
   async #readEvaluation(ours: number): Promise<Evaluation> {
     const { dialogue } = this.#o;
-    await dialogue.statementAnswer();
-    await dialogue.statementAnswer();
-    await dialogue.statementAnswer();
+    await savepointAnswers(dialogue);
+    if (this.#o.call !== null) {
+      await dialogue.forgotten();
+      await dialogue.statementAnswer();
+    }
     await dialogue.expect(Back.parseComplete);
     await dialogue.expect(Back.bindComplete);
     const description = await dialogue.expect(Back.rowDescription);
@@ -111,8 +115,7 @@ export class Loan implements LentSession {
     const { rows } = await dialogue.answer();
     this.#list.evaluated(description, ours, rows);
     const rest = await dialogue.statementAnswer();
-    await dialogue.expect(Back.closeComplete);
-    await dialogue.expect(Back.closeComplete);
+    await dialogue.forgotten();
     const moved = Number(rest.tag.split(' ')[1] ?? 0);
     return { rows: rows.map((row) => evaluated(row, ours)), total: rows.length + moved };
   }
@@ -129,23 +132,6 @@ export class Loan implements LentSession {
   get rowDescription(): Buffer | null {
     return this.#list.description;
   }
-}
-
-/** The name of a second statement that runs while Upwrite's own portal is open. */
-const helperName = 'upwrite_helper';
-
-function named(name: string, text: string): Buffer[] {
-  return [
-    ...forgetNamed(name),
-    parseMessage(name, Buffer.from(text, 'utf8'), []),
-    bindMessage(name, name, noParameters, []),
-    serialize.execute({ portal: name }),
-    ...forgetNamed(name),
-  ];
-}
-
-function forgetNamed(name: string): Buffer[] {
-  return [serialize.close({ type: 'P', name }), serialize.close({ type: 'S', name })];
 }
 
 function evaluated(row: readonly Cell[], ours: number): EvaluatedRow {

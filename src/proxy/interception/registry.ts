@@ -1,11 +1,11 @@
-/** The prepared statements and portals of a session that are mutations of synced tables. All others are unknown here. */
-import type { Mutation } from '../../sql/index.js';
+/** The prepared statements and portals of a session that Upwrite deals with itself. All others are unknown here. */
 import type { BindMessage } from '../../wire/index.js';
+import type { Work } from './work.js';
 
-export interface MutationStatement {
+export interface KnownStatement {
   readonly name: string;
-  readonly mutation: Mutation;
-  /** A copy of the text that the mutation's spans point into. */
+  readonly work: Work;
+  /** A copy of the text that its spans point into. */
   readonly text: Buffer;
   /** As the client's Parse declared them; the database may know more. */
   readonly declaredTypes: readonly number[];
@@ -18,8 +18,8 @@ export interface PortalResult {
   readonly tag: string;
 }
 
-export interface MutationPortal {
-  readonly statement: MutationStatement;
+export interface KnownPortal {
+  readonly statement: KnownStatement;
   readonly bind: BindMessage;
   result: PortalResult | null;
 }
@@ -28,23 +28,23 @@ export interface MutationPortal {
 const maxEntries = 10_000;
 
 export class Registry {
-  readonly #statements = new Map<string, MutationStatement>();
-  readonly #portals = new Map<string, MutationPortal>();
+  readonly #statements = new Map<string, KnownStatement>();
+  readonly #portals = new Map<string, KnownPortal>();
 
   get empty(): boolean {
     return this.#statements.size === 0 && this.#portals.size === 0;
   }
 
-  statement(name: string): MutationStatement | undefined {
+  statement(name: string): KnownStatement | undefined {
     return this.#statements.get(name);
   }
 
-  portal(name: string): MutationPortal | undefined {
+  portal(name: string): KnownPortal | undefined {
     return this.#portals.get(name);
   }
 
-  /** A Parse: the name now means this mutation, or (null) something else. A named statement cannot be replaced. */
-  parsed(name: string, statement: MutationStatement | null): void {
+  /** A Parse or PREPARE: the name now means this statement, or (null) something else. A named statement cannot be replaced. */
+  parsed(name: string, statement: KnownStatement | null): void {
     if (name !== '' && this.#statements.has(name)) return;
     if (statement === null) this.#statements.delete(name);
     else if (this.#statements.size < maxEntries) this.#statements.set(name, statement);

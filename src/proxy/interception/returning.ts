@@ -9,9 +9,10 @@ import type { SyncedTable } from '../../catalog/index.js';
 import { raise } from '../../errors/index.js';
 import { asciiIdentifier, type Mutation, returningText } from '../../sql/index.js';
 import { type ConfirmedRow, DatabaseRefusal } from '../../upstream/index.js';
-import { appendTextParameters, Back, bindMessage, parseMessage } from '../../wire/index.js';
-import { type Cell, type Dialogue, forget, ownName } from './dialogue.js';
+import { appendTextParameters, Back, bindMessage, parseMessage, textParameters } from '../../wire/index.js';
+import { type Cell, type Dialogue, forget, forgetNamed, namedStatement, ownName } from './dialogue.js';
 import { asciiJson, confirmedRowsFrom } from './evaluation-sql.js';
+import { calledName, executeText, type PreparedCall, prepareText } from './prepared-call.js';
 import { type Field, fieldsFrom, fieldsOf, sameRows } from './row-description.js';
 
 /** Something besides the target that the list may name, as the evaluation shows it. */
@@ -36,6 +37,7 @@ export interface ReturningOptions {
   readonly parameterTypes: readonly number[];
   readonly resultFormats: readonly number[];
   readonly utf8: boolean;
+  readonly call: PreparedCall | null;
 }
 
 export class ReturningList {
@@ -84,6 +86,7 @@ export class ReturningList {
     const first = Math.max(mutation.parameters, this.#o.parameterTypes.length) + 1;
     const types = [...this.#o.parameterTypes];
     while (types.length < first - 1) types.push(0);
+    if (this.#o.call !== null) return this.#prepareCall(this.#o.call);
     const source = this.#captures.length === 0 ? this.#allRows(first) : this.#oneRow(first);
     dialogue.send(
       ...forget(),
@@ -129,17 +132,40 @@ export class ReturningList {
 
   async #described(): Promise<Buffer | null> {
     const { dialogue } = this.#o;
-    await dialogue.expect(Back.closeComplete);
-    await dialogue.expect(Back.closeComplete);
+    await dialogue.forgotten();
+    await this.#orUnsupported(dialogue.expect(Back.parseComplete));
+    await dialogue.expect(Back.parameterDescription);
+    const description = await dialogue.next();
+    return description[0] === Back.rowDescription ? description : null;
+  }
+
+  async #orUnsupported<T>(work: Promise<T>): Promise<T> {
     try {
-      await dialogue.expect(Back.parseComplete);
+      return await work;
     } catch (error) {
       if (error instanceof DatabaseRefusal) return this.#unsupported();
       throw error;
     }
+  }
+
+  /** For EXECUTE: the list prepared in SQL, with the call's own types. */
+  async #prepareCall(call: PreparedCall): Promise<void> {
+    if (this.#captures.length > 0) this.#unsupported();
+    const { dialogue, mutation, table, text } = this.#o;
+    const list = returningText(text, mutation, confirmedRowsFrom(mutation, table, call.types.length + 1));
+    dialogue.send(
+      ...forgetNamed(calledName),
+      ...namedStatement(ownName, prepareText(call, list, ['pg_catalog.jsonb'])),
+      serialize.describe({ type: 'S', name: calledName }),
+      serialize.flush(),
+    );
+    await dialogue.forgotten();
+    await this.#orUnsupported(dialogue.statementAnswer());
     await dialogue.expect(Back.parameterDescription);
-    const description = await dialogue.next();
-    return description[0] === Back.rowDescription ? description : null;
+    const described = await dialogue.next();
+    if (this.description === null || described[0] !== Back.rowDescription || !sameRows(this.description, described)) {
+      this.#unsupported();
+    }
   }
 
   #unsupported(): never {
@@ -156,11 +182,13 @@ export class ReturningList {
   /** The DataRow messages of the list, in the statement's order and in the formats that the client asked for. */
   async evaluate(rows: readonly ConfirmedRow[]): Promise<readonly Buffer[]> {
     if (this.#o.mutation.returning === null) return [];
+    const { dialogue, parameters, resultFormats, call } = this.#o;
+    const all = asciiJson(`[${rows.map((row) => `{"b":${row.base},"o":${row.overlay}}`).join(',')}]`);
+    if (call !== null) return this.#call(call, [all]);
     const bindings =
       this.#captures.length === 0
-        ? [[asciiJson(`[${rows.map((row) => `{"b":${row.base},"o":${row.overlay}}`).join(',')}]`)]]
+        ? [[all]]
         : rows.map((row, i) => [asciiJson(row.base), asciiJson(row.overlay), ...this.#capturedValues(i)]);
-    const { dialogue, parameters, resultFormats } = this.#o;
     dialogue.send(
       ...bindings.flatMap((values) => [
         bindMessage(ownName, ownName, appendTextParameters(parameters, values), resultFormats),
@@ -176,9 +204,28 @@ export class ReturningList {
       returned.push(...(await dialogue.rawRows()));
       await dialogue.expect(Back.closeComplete);
     }
-    await dialogue.expect(Back.closeComplete);
-    await dialogue.expect(Back.closeComplete);
+    await dialogue.forgotten();
     return returned;
+  }
+
+  async #call(call: PreparedCall, values: readonly string[]): Promise<readonly Buffer[]> {
+    const { dialogue, resultFormats } = this.#o;
+    dialogue.send(
+      ...forget(),
+      parseMessage(ownName, executeText(call, values), []),
+      bindMessage(ownName, ownName, textParameters([]), resultFormats),
+      serialize.execute({ portal: ownName }),
+      ...forget(),
+      ...forgetNamed(calledName),
+      serialize.flush(),
+    );
+    await dialogue.forgotten();
+    await dialogue.expect(Back.parseComplete);
+    await dialogue.expect(Back.bindComplete);
+    const rows = await dialogue.rawRows();
+    await dialogue.forgotten();
+    await dialogue.forgotten();
+    return rows;
   }
 
   /** In the order of `#oneRow`: the system columns, then the items. */

@@ -2,15 +2,17 @@
 import { serialize } from 'pg-protocol';
 import type { SyncedTable } from '../../catalog/index.js';
 import { type Fault, FaultError, fault, raise } from '../../errors/index.js';
-import { type Mutation, quoteIdentifier, type RelationName } from '../../sql/index.js';
+import { type CopyFrom, type Mutation, quoteIdentifier, type RelationName } from '../../sql/index.js';
 import { DatabaseRefusal, type MutationFacts, SessionGone } from '../../upstream/index.js';
 import { Back, errorResponse, noticeResponse, parseMessage } from '../../wire/index.js';
 import type { ProxyLog } from '../options.js';
 import type { Pipeline } from '../pipeline.js';
 import type { MutationPort } from '../port.js';
+import { CopyLoan } from './copy-loan.js';
 import { type Dialogue, ownName } from './dialogue.js';
 import { namedColumns } from './evaluation-sql.js';
 import { Loan } from './lent.js';
+import type { PreparedCall } from './prepared-call.js';
 
 /** What the session looks like to a statement that runs in it now. */
 export interface SessionFacts {
@@ -25,7 +27,10 @@ export interface SessionFacts {
 
 export interface MutationInput {
   readonly mutation: Mutation;
+  /** The text that the mutation's spans point into. */
   readonly text: Buffer;
+  /** EXECUTE: how the mutation is called, with its arguments. */
+  readonly call: PreparedCall | null;
   readonly parameters: Buffer | null;
   readonly parameterTypes: readonly number[];
   readonly resultFormats: readonly number[];
@@ -83,14 +88,9 @@ export class Runner {
 
   /** Runs a mutation of a synced table. The pipeline must be quiet and captured. */
   async run(input: MutationInput, facts: SessionFacts, table: SyncedTable): Promise<MutationAnswer> {
-    const { pipeline, port, dialogue } = this.#session;
+    const { port, dialogue } = this.#session;
     const { mutation } = input;
-    const inTransaction = pipeline.status === 'T' && !this.ownBlock;
-    if (inTransaction && port.transactions === 'reject') {
-      raise('in_transaction', {
-        params: { verb: mutation.verb.toUpperCase(), table: table.name, provider: table.provider },
-      });
-    }
+    const inTransaction = this.#admit(mutation.verb.toUpperCase(), table);
     await this.enterBlock();
     const loan = new Loan({
       dialogue,
@@ -98,21 +98,70 @@ export class Runner {
       table,
       mutation,
       text: input.text,
+      call: input.call,
       parameters: input.parameters,
       parameterTypes: input.parameterTypes,
       resultFormats: input.resultFormats,
       statementTimeout: facts.statementTimeout,
-      lockTimeout: facts.lockTimeout === 0 ? port.lockTimeout : Math.min(facts.lockTimeout, port.lockTimeout),
+      lockTimeout: this.#lockTimeout(facts),
       utf8: this.#session.utf8,
       signal: this.#session.signal,
     });
     const { rows } = await port.run(loan);
-    if (inTransaction && rows > 0) this.#session.toClient(escapeWarning(mutation, table));
+    if (inTransaction && rows > 0) this.#session.toClient(escapeWarning(mutation.verb.toUpperCase(), table));
     return {
       rowDescription: mutation.returning === null ? null : loan.rowDescription,
       rows: loan.returned,
       tag: mutation.verb === 'insert' ? `INSERT 0 ${rows}` : `${mutation.verb.toUpperCase()} ${rows}`,
     };
+  }
+
+  /** Runs a COPY … FROM STDIN into a synced table, of which `text` is the statement. */
+  async copy(copy: CopyFrom, text: Buffer, facts: SessionFacts, table: SyncedTable): Promise<MutationAnswer> {
+    const inTransaction = this.#admit('COPY', table);
+    await this.enterBlock();
+    const { port, dialogue } = this.#session;
+    const loan = new CopyLoan({
+      dialogue,
+      table,
+      text,
+      facts: {
+        verb: 'insert',
+        tableOid: table.oid,
+        columns: copy.columns ?? table.columnNames,
+        defaults: [],
+        onConflict: 'error',
+        inTransaction,
+        role: facts.role,
+        application: facts.application,
+      },
+      statementTimeout: facts.statementTimeout,
+      lockTimeout: this.#lockTimeout(facts),
+      utf8: this.#session.utf8,
+      signal: this.#session.signal,
+    });
+    const { rows } = await port.run(loan);
+    if (inTransaction && rows > 0) this.#session.toClient(escapeWarning('COPY', table));
+    return { rowDescription: null, rows: [], tag: `COPY ${rows}` };
+  }
+
+  /** Whether the write escapes a transaction block of the client's; where that is not allowed it is refused. */
+  #admit(verb: string, table: SyncedTable): boolean {
+    const { pipeline, port } = this.#session;
+    const inTransaction = pipeline.status === 'T' && !this.ownBlock;
+    if (inTransaction && port.transactions === 'reject') {
+      raise('in_transaction', {
+        params: { verb, table: table.name, provider: table.provider },
+        schema: table.schema,
+        table: table.name,
+      });
+    }
+    return inTransaction;
+  }
+
+  #lockTimeout(facts: SessionFacts): number {
+    const { port } = this.#session;
+    return facts.lockTimeout === 0 ? port.lockTimeout : Math.min(facts.lockTimeout, port.lockTimeout);
   }
 
   /** Makes sure that a transaction block is open, so that savepoints can be used. */
@@ -180,10 +229,10 @@ function mutationFacts(
   };
 }
 
-function escapeWarning(mutation: Mutation, table: SyncedTable): Buffer {
+function escapeWarning(verb: string, table: SyncedTable): Buffer {
   return noticeResponse({
     sqlstate: '01000',
-    message: `${mutation.verb.toUpperCase()} on table "${table.name}" took effect at once, outside the transaction`,
+    message: `${verb} on table "${table.name}" took effect at once, outside the transaction`,
     detail: `${table.provider} has applied it; a ROLLBACK does not undo it.`,
     schema: table.schema,
     table: table.name,

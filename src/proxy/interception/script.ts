@@ -1,32 +1,37 @@
 /**
- * A simple Query that holds mutations of synced tables, run statement by statement with the rules of the simple protocol:
- * several statements are one implicit transaction, an error ends the whole text, one ReadyForQuery closes it.
+ * A simple Query that holds statements of Upwrite's own, run one by one with the rules of the simple protocol: several
+ * statements are one implicit transaction, an error ends the whole text, one ReadyForQuery closes it.
  * Source: PostgreSQL manual, "Multiple Statements in a Simple Query".
  */
 import { serialize } from 'pg-protocol';
-import { raise } from '../../errors/index.js';
-import type { Mutation, Span, Statement, Unsplittable } from '../../sql/index.js';
+import { type Span, type Statement, slice } from '../../sql/index.js';
 import { SessionGone } from '../../upstream/index.js';
 import { Back, commandComplete, Front, frame } from '../../wire/index.js';
 import type { Verdict } from '../client-pump.js';
-import { type Dialogue, forget } from './dialogue.js';
+import { type Dialogue, forget, forgetNamed } from './dialogue.js';
+import type { ExplainAddition } from './explain.js';
 import { field, shiftPosition } from './notice-fields.js';
-import type { Runner, RunnerSession } from './runner.js';
+import type { Performer } from './performer.js';
+import { calledName } from './prepared-call.js';
+import type { Registry } from './registry.js';
+import type { MutationAnswer, Runner, RunnerSession } from './runner.js';
+import type { Work } from './work.js';
 
 export interface ScriptOptions {
   readonly session: RunnerSession;
   readonly runner: Runner;
-  /** The Query as it came. */
-  readonly message: Buffer;
+  readonly performer: Performer;
+  readonly registry: Registry;
   readonly text: Buffer;
-  readonly interesting: (statement: Statement) => boolean;
+  readonly workOf: (statement: Statement) => Work | null;
 }
 
 /** A step of a script: a stretch of text for the database, or a statement that Upwrite deals with. */
 type Step =
   | { readonly kind: 'text'; readonly span: Span; readonly control: string | null }
-  | { readonly kind: 'mutation'; readonly mutation: Mutation }
-  | { readonly kind: 'refused'; readonly statement: Unsplittable };
+  | { readonly kind: 'work'; readonly work: Work; readonly span: Span };
+
+type TextStep = Extract<Step, { kind: 'text' }>;
 
 const nul = Buffer.from([0]);
 
@@ -46,29 +51,27 @@ export class Script {
       await dialogue.sync();
       return 'pass';
     }
-    if (statements.some((statement) => statement.kind === 'copyFrom' && statement.stdin)) return 'pass';
     const steps = this.#steps(statements);
-    const first = steps[0];
-    if (steps.length === 1 && first?.kind === 'mutation' && !(await this.#concerns(dialogue, first.mutation))) {
-      return 'pass';
-    }
+    if (steps.length === 1 && !(await this.#concerns(dialogue, steps[0]))) return 'pass';
     const failed = await this.#runSteps(dialogue, steps);
     await this.#finish(dialogue, failed);
     return 'consumed';
   }
 
-  /** A lone mutation of a table that only shares its name with a synced one goes to the database as it is. */
-  async #concerns(dialogue: Dialogue, mutation: Mutation): Promise<boolean> {
+  /** A lone write of a table that only shares its name with a synced one goes to the database as it is. */
+  async #concerns(dialogue: Dialogue, step: Step | undefined): Promise<boolean> {
     const { runner } = this.#o;
-    if (mutation.target.schema !== null) return true;
+    if (step?.kind !== 'work') return false;
+    const target = targetOf(step.work);
+    if (target === undefined || target.schema !== null) return true;
+    let concerned = false;
     try {
-      const { table } = await runner.look(mutation.target);
-      if (table !== null) return true;
+      concerned = (await runner.look(target)).table !== null;
     } catch (error) {
       if (error instanceof SessionGone) throw error;
     }
-    await dialogue.sync();
-    return false;
+    if (!concerned) await dialogue.sync();
+    return concerned;
   }
 
   #steps(statements: readonly Statement[]): Step[] {
@@ -79,10 +82,10 @@ export class Script {
       open = null;
     };
     for (const statement of statements) {
-      if (this.#o.interesting(statement)) {
+      const work = this.#o.workOf(statement);
+      if (work !== null) {
         close();
-        if (statement.kind === 'mutation') steps.push({ kind: 'mutation', mutation: statement });
-        else if (statement.kind === 'unsplittable') steps.push({ kind: 'refused', statement });
+        steps.push({ kind: 'work', work, span: statement.span });
       } else if (statement.kind === 'transaction') {
         close();
         steps.push({ kind: 'text', span: statement.span, control: statement.command });
@@ -98,14 +101,14 @@ export class Script {
   /** Whether one of them failed: the error has gone to the client then. */
   async #runSteps(dialogue: Dialogue, steps: readonly Step[]): Promise<boolean> {
     const { session, runner } = this.#o;
+    const several = steps.length > 1;
     for (const step of steps) {
-      if (step.kind === 'text') {
-        if (await this.#runText(dialogue, step, steps.length > 1)) return true;
-        continue;
-      }
       try {
-        if (step.kind === 'refused') this.#refuse(step.statement);
-        else if (await this.#runMutation(dialogue, step.mutation)) return true;
+        const failed =
+          step.kind === 'text'
+            ? await this.#runText(dialogue, step, several)
+            : await this.#runWork(dialogue, step.work, step.span, several);
+        if (failed) return true;
       } catch (error) {
         session.toClient(await runner.fail(error));
         return true;
@@ -114,49 +117,54 @@ export class Script {
     return false;
   }
 
-  async #runMutation(dialogue: Dialogue, mutation: Mutation): Promise<boolean> {
-    const { session, runner, text } = this.#o;
-    const facts = await runner.look(mutation.target);
-    if (facts.table === null) {
-      return this.#runText(dialogue, { kind: 'text', span: mutation.span, control: null }, true);
+  /** Whether it failed and the client has been told. */
+  async #runWork(dialogue: Dialogue, work: Work, span: Span, several: boolean): Promise<boolean> {
+    const { performer, registry, text } = this.#o;
+    const asText = { kind: 'text', span, control: null } as const;
+    switch (work.kind) {
+      case 'refused':
+        return performer.refuse(work);
+      case 'mutation':
+        return this.#answered(dialogue, await performer.mutation(work, text), asText);
+      case 'copyFrom':
+        return this.#answered(dialogue, await performer.copy(work, text), asText);
+      case 'execute': {
+        const known = registry.statement(work.name);
+        const answer = known === undefined ? null : await performer.execute(work, text, known);
+        return this.#answered(dialogue, answer, asText);
+      }
+      case 'explain':
+        return this.#runText(dialogue, asText, several, await performer.explanation(work));
+      case 'prepare': {
+        const failed = await this.#runText(dialogue, asText, several);
+        if (!failed) registry.parsed(work.name, { name: work.name, work, text, declaredTypes: [] });
+        return failed;
+      }
     }
-    const answer = await runner.run(
-      { mutation, text, parameters: null, parameterTypes: [], resultFormats: [] },
-      facts,
-      facts.table,
-    );
+  }
+
+  async #answered(dialogue: Dialogue, answer: MutationAnswer | null, asText: TextStep): Promise<boolean> {
+    if (answer === null) return this.#runText(dialogue, asText, true);
+    const { session } = this.#o;
     if (answer.rowDescription !== null) session.toClient(answer.rowDescription);
     for (const row of answer.rows) session.toClient(row);
     session.toClient(commandComplete(answer.tag));
     return false;
   }
 
-  #refuse(statement: Unsplittable): never {
-    const { catalog } = this.#o.session.port;
-    const target = statement.targets.find((name) =>
-      name.schema === null ? catalog.named(name.name).length > 0 : catalog.find(name.schema, name.name) !== undefined,
-    );
-    const table =
-      target === undefined
-        ? undefined
-        : target.schema === null
-          ? catalog.named(target.name)[0]
-          : catalog.find(target.schema, target.name);
-    return raise('unsupported', {
-      params: { what: statement.what, table: target?.name ?? '', provider: table?.provider ?? '' },
-      hint: 'Write a plain INSERT, UPDATE or DELETE of the table: each becomes one API request.',
-      ...(table === undefined ? {} : { schema: table.schema, table: table.name }),
-    });
-  }
-
   /** Runs a stretch of the text as a Query of its own; true if it failed. */
-  async #runText(dialogue: Dialogue, step: Step & { kind: 'text' }, several: boolean): Promise<boolean> {
+  async #runText(
+    dialogue: Dialogue,
+    step: TextStep,
+    several: boolean,
+    addition: ExplainAddition | null = null,
+  ): Promise<boolean> {
     const { session, runner, text } = this.#o;
     const { pipeline } = session;
     const hadOwnBlock = runner.ownBlock;
     if (step.control === null && several) await this.#openBlock(dialogue);
     const before = text.toString('utf8', 0, step.span.start).length;
-    const query = frame(Front.query, Buffer.concat([text.subarray(step.span.start, step.span.end), nul]));
+    const query = frame(Front.query, Buffer.concat([slice(text, step.span), nul]));
     const endsBlock = step.control === 'commit' || step.control === 'rollback' || step.control === 'begin';
     const result = await dialogue.relayQuery(query, (message) => {
       if (message[0] === Back.error) return shiftPosition(message, before);
@@ -164,7 +172,7 @@ export class Script {
       if (hadOwnBlock && step.control === 'begin' && message[0] === Back.notice && field(message, 'C') === '25001') {
         return null;
       }
-      return message;
+      return addition === null ? message : addition.edit(message);
     });
     if (runner.ownBlock && (endsBlock || pipeline.status === 'I')) runner.ownBlock = false;
     return result.failed;
@@ -184,8 +192,20 @@ export class Script {
     } else if (!(await runner.leaveBlock('COMMIT'))) {
       await dialogue.sync();
     }
-    dialogue.send(serialize.close({ type: 'S', name: '' }), ...forget());
+    dialogue.send(serialize.close({ type: 'S', name: '' }), ...forget(), ...forgetNamed(calledName));
     const { ready } = await dialogue.sync();
     session.toClient(ready);
+  }
+}
+
+function targetOf(work: Work) {
+  switch (work.kind) {
+    case 'mutation':
+    case 'copyFrom':
+      return work.target;
+    case 'explain':
+      return work.mutation.target;
+    default:
+      return undefined;
   }
 }

@@ -1,0 +1,99 @@
+/** Does the statements that Upwrite deals with itself, the same way in either protocol. */
+import { raise } from '../../errors/index.js';
+import { type CopyFrom, type ExecutePrepared, type Explain, type Mutation, slice } from '../../sql/index.js';
+import { ExplainAddition } from './explain.js';
+import type { KnownStatement } from './registry.js';
+import type { MutationAnswer, Runner, RunnerSession } from './runner.js';
+import type { Refused } from './work.js';
+
+/** What comes with a mutation besides its text. */
+export interface CallFrame {
+  /** The parameter part of the client's Bind; null in the simple protocol. */
+  readonly parameters: Buffer | null;
+  readonly parameterTypes: readonly number[];
+  readonly resultFormats: readonly number[];
+}
+
+const simpleFrame: CallFrame = { parameters: null, parameterTypes: [], resultFormats: [] };
+
+export class Performer {
+  readonly #session: RunnerSession;
+  readonly #runner: Runner;
+
+  constructor(session: RunnerSession, runner: Runner) {
+    this.#session = session;
+    this.#runner = runner;
+  }
+
+  /** Null where the name means no synced table here and now: then the statement is the database's. */
+  async mutation(mutation: Mutation, text: Buffer, frame: CallFrame = simpleFrame): Promise<MutationAnswer | null> {
+    const facts = await this.#runner.look(mutation.target);
+    if (facts.table === null) return null;
+    return this.#runner.run({ mutation, text, call: null, ...frame }, facts, facts.table);
+  }
+
+  /** EXECUTE of a mutation prepared in SQL or by a Parse; `text` holds the EXECUTE. */
+  async execute(
+    execute: ExecutePrepared,
+    text: Buffer,
+    known: KnownStatement,
+    resultFormats: readonly number[] = [],
+  ): Promise<MutationAnswer | null> {
+    if (known.work.kind === 'refused') return this.refuse(known.work);
+    const mutation = known.work.kind === 'prepare' ? known.work.mutation : known.work;
+    if (mutation.kind !== 'mutation') return null;
+    const facts = await this.#runner.look(mutation.target);
+    if (facts.table === null) return null;
+    const { rows } = await this.#session.dialogue.run(
+      'SELECT pg_catalog.unnest(parameter_types)::pg_catalog.text FROM pg_catalog.pg_prepared_statements WHERE name = $1',
+      [execute.name],
+    );
+    const call = {
+      types: rows.map((row) => row[0]?.toString('utf8') ?? ''),
+      arguments: execute.arguments === null ? Buffer.alloc(0) : slice(text, execute.arguments),
+    };
+    return this.#runner.run(
+      { mutation, text: known.text, call, parameters: null, parameterTypes: [], resultFormats },
+      facts,
+      facts.table,
+    );
+  }
+
+  async copy(copy: CopyFrom, text: Buffer): Promise<MutationAnswer | null> {
+    const facts = await this.#runner.look(copy.target);
+    if (facts.table === null) return null;
+    if (!copy.stdin) {
+      this.refuse({
+        kind: 'refused',
+        what: 'COPY from a file',
+        targets: [copy.target],
+        hint: 'Use COPY … FROM STDIN, or \\copy in psql.',
+      });
+    }
+    return this.#runner.copy(copy, slice(text, copy.span), facts, facts.table);
+  }
+
+  /** The lines that go under the plan; null where the table is not a synced one. */
+  async explanation(explain: Explain): Promise<ExplainAddition | null> {
+    const { table } = await this.#runner.look(explain.mutation.target);
+    if (table === null) return null;
+    return new ExplainAddition(this.#session.port.explain(table.oid, explain.mutation.verb));
+  }
+
+  refuse(refused: Refused): never {
+    const { catalog } = this.#session.port;
+    const target = refused.targets[0];
+    const table =
+      target === undefined
+        ? undefined
+        : target.schema === null
+          ? catalog.named(target.name)[0]
+          : catalog.find(target.schema, target.name);
+    return raise('unsupported', {
+      params: { what: refused.what, table: target?.name ?? '', provider: table?.provider ?? '' },
+      detail: 'It cannot be one API request. Nothing was sent.',
+      hint: refused.hint,
+      ...(table === undefined ? {} : { schema: table.schema, table: table.name }),
+    });
+  }
+}
