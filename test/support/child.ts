@@ -16,6 +16,7 @@ export interface ChildOptions {
   /** TCP port of 127.0.0.1 that accepts connections once the child is ready. */
   readonly port: number;
   readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
   /** Another user and group to run as. */
   readonly uid?: number;
   readonly gid?: number;
@@ -26,6 +27,7 @@ export async function startChild(file: string, args: readonly string[], options:
   const child = spawn(file, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...options.env },
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.uid === undefined ? {} : { uid: options.uid }),
     ...(options.gid === undefined ? {} : { gid: options.gid }),
   });

@@ -1,6 +1,7 @@
 /**
  * The proxy that a test puts in front of a cluster, as a process of its own. UPWRITE_TEST_PROXY chooses it:
- * - `upwrite` (the default): the built command line, `dist/src/main.js start`, with a configuration of its own;
+ * - `upwrite`: the built command line, `dist/src/main.js start`, with a configuration of its own;
+ * - `room` (the default): the proxy room alone (proxy-process.ts), which intercepts nothing;
  * - `pipe`: a bare TCP pipe, which shows that a case is fair before the proxy is blamed;
  * - anything else: a command with {port}, {dbhost}, {dbport}, {socket}, {cert} and {key} in it.
  */
@@ -10,11 +11,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../../src/cli/embedded/index.js';
 import { type Child, startChild } from './child.js';
 import type { Cluster } from './cluster.js';
-import { freePort } from './ports.js';
 
 export interface UnderTest {
+  /** `upwrite` also for the proxy room alone: both answer alike. */
   readonly kind: 'upwrite' | 'pipe' | 'command';
   readonly host: string;
   readonly port: number;
@@ -24,17 +26,17 @@ export interface UnderTest {
 }
 
 export interface UnderTestOptions {
-  /** Lines to add to Upwrite's configuration (YAML). */
+  /** Lines to add to the configuration (YAML) of `upwrite`. */
   readonly config?: string;
   /** Overrides the choice of the environment. */
   readonly kind?: string;
-  /** Upwrite only: reach the database by its Unix socket. */
+  /** `upwrite` and `room` only: reach the database by its Unix socket. */
   readonly unixSocket?: boolean;
 }
 
 /** The proxy that the environment chooses. */
 export function chosenProxy(): string {
-  return process.env['UPWRITE_TEST_PROXY'] ?? 'upwrite';
+  return process.env['UPWRITE_TEST_PROXY'] ?? 'room';
 }
 
 /** Starts the chosen proxy in front of `cluster`. */
@@ -45,7 +47,16 @@ export async function startUnderTest(cluster: Cluster, options: UnderTestOptions
     const args = [built('test/bench/pipe.js'), String(port), cluster.host, String(cluster.port)];
     return named('pipe', port, await startChild(process.execPath, args, { port }));
   }
+  if (choice === 'room') return startRoom(cluster, options);
   return choice === 'upwrite' ? startUpwrite(cluster, options) : startCommand(cluster, choice);
+}
+
+async function startRoom(cluster: Cluster, options: UnderTestOptions): Promise<UnderTest> {
+  const port = await freePort();
+  const { cert, key } = cluster.tls;
+  const dbhost = options.unixSocket === true ? cluster.socketDirectory : cluster.host;
+  const args = [built('test/support/proxy-process.js'), String(port), dbhost, String(cluster.port), cert, key];
+  return named('upwrite', port, await startChild(process.execPath, args, { port }));
 }
 
 async function startUpwrite(cluster: Cluster, options: UnderTestOptions): Promise<UnderTest> {

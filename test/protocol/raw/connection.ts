@@ -47,10 +47,11 @@ export class RawConnection {
 
   /** Writes in one piece; resolves when the system has taken the bytes, or the connection is gone. */
   send(data: Buffer): Promise<void> {
-    return new Promise((resolve) => {
+    const taken = new Promise<void>((resolve) => {
       if (this.#socket.destroyed || this.#socket.writableEnded) resolve();
       else this.#socket.write(data, () => resolve());
     });
+    return within(60_000, () => this.#where(`${data.length} bytes to be taken`), taken);
   }
 
   /** Writes in pieces of `size` bytes, each handed to the system by itself. */

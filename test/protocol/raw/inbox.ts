@@ -2,7 +2,7 @@
 import { within } from '../../support/wait.js';
 
 /** Milliseconds that any one read may take. */
-const deadline = 30_000;
+const deadline = 20_000;
 
 export class Inbox {
   #chunks: Buffer[] = [];
