@@ -111,6 +111,7 @@ function read(
     };
     const lost = (): void => {
       socket.end();
+      socket.destroySoon();
       finish(null);
     };
     socket.on('data', take).once('end', lost).once('close', lost);
@@ -129,7 +130,8 @@ function startTls(socket: Socket, options: ProxyOptions, direct: boolean): Promi
       ALPNProtocols: ['postgresql'],
     });
     const finish = (result: TLSSocket | null): void => {
-      secured.off('secure', ready).off('close', lost);
+      secured.pause();
+      secured.off('secure', ready).off('close', lost).off('end', lost);
       resolve(result);
     };
     const ready = (): void => {
@@ -141,9 +143,15 @@ function startTls(socket: Socket, options: ProxyOptions, direct: boolean): Promi
       secured.setNoDelay(true);
       finish(secured);
     };
-    const lost = (): void => finish(null);
+    const lost = (): void => {
+      secured.destroy();
+      socket.destroy();
+      finish(null);
+    };
     secured.on('error', (error) => options.log.debug({ error: error.message }, 'TLS with a client failed'));
-    secured.once('secure', ready).once('close', lost);
+    secured.once('secure', ready).once('close', lost).once('end', lost);
+    // Nothing can be read before the handshake is done, but without reading its end would not be noticed.
+    secured.resume();
     socket.once('close', () => secured.destroy());
   });
 }
