@@ -1,6 +1,7 @@
 /** A protocol case: one script that runs directly and through the proxy, and must read the same both times. */
 import type pg from 'pg';
 import { waitFor } from '../support/wait.js';
+import type { Allowed } from './differences.js';
 import { type Address, RawConnection } from './raw/connection.js';
 import * as fe from './raw/frontend.js';
 import { applicationName, type Login, logIn } from './raw/login.js';
@@ -27,8 +28,8 @@ export interface Case {
   readonly mask?: Mask;
   /** Runs of equal lines count as one: their number is a matter of chunks or time. */
   readonly collapse?: boolean;
-  /** Name of an allowed difference (differences.ts). */
-  readonly differs?: string;
+  /** An allowed difference. */
+  readonly differs?: Allowed;
 }
 
 /** Bytes to send, then what to read: a message type each, `!` for a single byte, `$` for the end. */
@@ -82,9 +83,9 @@ export async function transcribe(
   try {
     await subject.run({ ...context, open, login, blocked: (count = 1) => blocked(context.control, count) });
     for (const { connection } of connections) await sayGoodbye(connection);
-    await allGone(context.control);
   } finally {
     for (const { connection } of connections) connection.vanish('FIN');
+    await allGone(context.control);
   }
   const lines = connections.flatMap(({ name, connection }) => connection.transcript.map((line) => `${name}: ${line}`));
   return subject.collapse === true ? lines.filter((line, at) => line !== lines[at - 1]) : lines;
@@ -107,10 +108,16 @@ async function blocked(control: pg.Client, count: number): Promise<void> {
   });
 }
 
-/** Waits until the database has no session of the battery left: what one run leaves would meet the next. */
+/** Waits until the database has no session of the battery left; ends what is left after all, so that no case meets it. */
 async function allGone(control: pg.Client): Promise<void> {
-  await waitFor('every session of the case to end', async () => {
-    const found = await control.query(`select from pg_stat_activity where application_name like '${applicationName}%'`);
-    return found.rowCount === 0;
-  });
+  const ours = `from pg_stat_activity where application_name like '${applicationName}%'`;
+  try {
+    await waitFor(
+      'every session of the case to end',
+      async () => (await control.query(`select ${ours}`)).rowCount === 0,
+    );
+  } catch (error) {
+    await control.query(`select pg_terminate_backend(pid, 5000) ${ours}`);
+    throw error;
+  }
 }

@@ -3,33 +3,74 @@
  * exactly all the same. Lines are those of transcript.ts, with the connection's name in front.
  */
 
-export interface Difference {
-  readonly reason: string;
-  /** What the proxy must read as, given what the database read as. */
-  proxy(direct: readonly string[]): readonly string[];
+export interface Allowed {
+  readonly because: DifferenceName;
+  /** The message of the proxy's own FATAL 08P01. */
+  readonly says?: string;
+  /** The connection that gets it; A unless given. */
+  readonly to?: string;
 }
 
-/** A FATAL protocol violation of the proxy: severity, SQLSTATE and message, and then the end. */
-const violation = (text: string): string => `E SFATAL\\00VFATAL\\00C08P01\\00M${text}\\00\\00`;
+interface Difference {
+  readonly reason: string;
+  /** What the proxy must read as, given what the database read as and the message that the proxy has to send. */
+  proxy(direct: readonly string[], violation: Violation): readonly string[];
+}
 
-export const differences: Readonly<Record<string, Difference>> = {
+interface Violation {
+  /** Prefix of the lines of the connection that gets it. */
+  readonly to: string;
+  /** ErrorResponse without its type: severity, severity not translated, SQLSTATE, message. */
+  readonly body: string;
+}
+
+const list = {
   'answers a broken message': {
     reason:
       'PostgreSQL closes without a word when a length is impossible; the proxy says FATAL 08P01 first, so that a client sees why',
-    proxy: (direct) => beforeClosed(direct, violation('invalid message length')),
+    proxy: beforeClosed,
   },
-  'answers a broken start-up packet': {
-    reason: 'As above, for a packet before the login',
-    proxy: (direct) => beforeClosed(direct, violation('invalid length of startup packet')),
+  'refuses an unknown type itself': {
+    reason: 'A type that no client may send ends the session at the proxy; its FATAL lacks the place in the source',
+    proxy: (direct) => direct.map((line) => line.replace(/(C08P01.*?)\\00F.*$/, '$1\\00\\00')),
+  },
+  'refuses stuffed plain text unread': {
+    reason: 'The database agrees to encrypt and then drops the connection; the proxy refuses before it agrees',
+    proxy: (_direct, { to, body }) => {
+      const length = 4 + body.replace(/\\00/g, '0').length;
+      const printable = length >= 32 && length < 127 ? String.fromCharCode(length) : `\\${length.toString(16)}`;
+      return [`${to}byte E`, `${to}bytes \\00\\00\\00${printable}${body}`, `${to}closed`];
+    },
   },
   'offers no channel binding': {
     reason: 'TLS ends at the proxy, so SCRAM-SHA-256-PLUS could never succeed and is taken from the offer',
     proxy: (direct) => direct.map((line) => line.replace('SCRAM-SHA-256-PLUS\\00', '')),
   },
-};
+  'lets a client pass that could bind channels': {
+    reason:
+      'As no channel binding is offered, a client that says it could have bound is right that the server cannot, and goes on',
+    proxy: (direct) => [
+      ...direct
+        .filter((line) => !line.includes(': E '))
+        .slice(0, -1)
+        .map((line) => line.replace('SCRAM-SHA-256-PLUS\\00', '')),
+      'A: R 11 r=…,s=…,i=4096',
+      'A: closed',
+    ],
+  },
+} satisfies Record<string, Difference>;
 
-function beforeClosed(lines: readonly string[], answer: string): string[] {
-  const at = lines.findIndex((line) => line.endsWith(': closed'));
-  const name = lines[at]?.slice(0, -'closed'.length) ?? 'A: ';
-  return [...lines.slice(0, at), `${name}${answer}`, ...lines.slice(at)];
+export type DifferenceName = keyof typeof list;
+
+export const differences: Readonly<Record<DifferenceName, Difference>> = list;
+
+/** What the proxy has to read as where the database reads as `direct`. */
+export function allowed(direct: readonly string[], { because, says, to }: Allowed): readonly string[] {
+  const body = `SFATAL\\00VFATAL\\00C08P01\\00M${says ?? ''}\\00\\00`;
+  return differences[because].proxy(direct, { to: `${to ?? 'A'}: `, body });
+}
+
+function beforeClosed(lines: readonly string[], { to, body }: Violation): readonly string[] {
+  const at = lines.indexOf(`${to}closed`);
+  return [...lines.slice(0, at), `${to}E ${body}`, ...lines.slice(at)];
 }

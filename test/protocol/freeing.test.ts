@@ -22,12 +22,16 @@ beforeAll(async () => {
   proxy = await startUnderTest(cluster);
   control = await cluster.connect();
   await control.query('select pg_advisory_lock($1)', [heldLock]);
-  // The first session may bring what stays (a pool for cancel requests, say); the second must leave nothing.
-  for (let round = 0; round < 2; round++) {
-    const first = await worldOf().login();
-    first.vanish('FIN');
-  }
-  await waitFor('the first sessions to end', async () => (await sessions()) === 0);
+  // The first session may bring what stays; every later one must leave nothing.
+  const first = await worldOf().login();
+  first.vanish('FIN');
+  await waitFor('the first session to end', async () => {
+    const found = await control.query(
+      "select pid, application_name from pg_stat_activity where backend_type = 'client backend'",
+    );
+    residents = found.rows.map(({ pid }) => Number(pid));
+    return found.rows.every((row) => row.application_name !== 'battery');
+  });
   await steady();
 }, 120_000);
 
@@ -61,12 +65,19 @@ function worldOf(): World {
   };
 }
 
-/** Client sessions of the database beside the control session, those still logging in among them. */
+/** Sessions that are there at rest: the control session, and what the proxy keeps for itself. */
+let residents: number[] = [];
+
+const others = "backend_type in ('client backend', 'walsender') and pid <> all ($1)";
+
+/** Client sessions of the database beside those at rest, those still logging in among them. */
 async function sessions(): Promise<number> {
-  const found = await control.query(
-    "select from pg_stat_activity where backend_type in ('client backend', 'walsender') and pid <> pg_backend_pid()",
-  );
+  const found = await control.query(`select from pg_stat_activity where ${others}`, [residents]);
   return found.rowCount ?? 0;
+}
+
+async function terminateAll(): Promise<void> {
+  await control.query(`select pg_terminate_backend(pid) from pg_stat_activity where ${others}`, [residents]);
 }
 
 /** Takes the number of the proxy's sockets at rest, once it has stayed the same for some looks. */
@@ -109,9 +120,7 @@ describe('a backend that vanishes', () => {
     'by pg_terminate_backend: %s',
     async (_name, stage) => {
       const connection = await stage.reach(worldOf());
-      await control.query(
-        "select pg_terminate_backend(pid) from pg_stat_activity where backend_type in ('client backend', 'walsender') and pid <> pg_backend_pid()",
-      );
+      await terminateAll();
       await connection.untilClosed();
       await freed();
     },
@@ -120,7 +129,7 @@ describe('a backend that vanishes', () => {
 
   it('tells an idle client 57P01 and closes', async () => {
     const connection = await worldOf().login();
-    await control.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'battery'");
+    await terminateAll();
     const message = await connection.until('E');
     expect(message?.body.toString()).toContain('57P01');
     await connection.untilClosed();

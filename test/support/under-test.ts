@@ -1,7 +1,7 @@
 /**
  * The proxy that a test puts in front of a cluster, as a process of its own. UPWRITE_TEST_PROXY chooses it:
- * - `upwrite`: the built command line, `dist/src/main.js start`, with a configuration of its own;
- * - `room` (the default): the proxy room alone (proxy-process.ts), which intercepts nothing;
+ * - `upwrite` (the default): the built command line, `dist/src/main.js start`, with a configuration of its own;
+ * - `room`: the proxy room alone (proxy-process.ts), which intercepts nothing;
  * - `pipe`: a bare TCP pipe, which shows that a case is fair before the proxy is blamed;
  * - anything else: a command with {port}, {dbhost}, {dbport}, {socket}, {cert} and {key} in it.
  */
@@ -36,7 +36,7 @@ export interface UnderTestOptions {
 
 /** The proxy that the environment chooses. */
 export function chosenProxy(): string {
-  return process.env['UPWRITE_TEST_PROXY'] ?? 'room';
+  return process.env['UPWRITE_TEST_PROXY'] ?? 'upwrite';
 }
 
 /** Starts the chosen proxy in front of `cluster`. */

@@ -1,5 +1,6 @@
 import { roles } from '../../support/cluster.js';
 import { type Case, play, raw, session, type Turn } from '../case.js';
+import type { Allowed } from '../differences.js';
 import * as fe from '../raw/frontend.js';
 import { type Login, logIn, md5, startupOf } from '../raw/login.js';
 import { scramClient } from '../raw/scram.js';
@@ -10,7 +11,7 @@ const succeeds = (name: string, login: Login): Case => session(name, [select], {
 const fails = (name: string, login: Login): Case => session(name, [], { login });
 
 /** The start-up packet, the request that it brings, then something that ends the connection. */
-const replies = (name: string, login: Login, reply: Buffer, differs?: string): Case =>
+const replies = (name: string, login: Login, reply: Buffer, differs?: Allowed): Case =>
   raw(
     name,
     [
@@ -47,7 +48,10 @@ const spoiled = (name: string, spoil: (serverFirst: string, good: string) => Buf
 });
 
 const initial = (data: string): Buffer => fe.saslInitial('SCRAM-SHA-256', data);
-const broken = 'answers a broken message';
+const broken: Allowed = {
+  because: 'answers a broken message',
+  says: `invalid message length in a message of type ${'p'.charCodeAt(0)}`,
+};
 
 export const auth: readonly Case[] = [
   succeeds('trust', roles.trust),

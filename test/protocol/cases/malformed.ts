@@ -1,4 +1,5 @@
 import { type Case, session } from '../case.js';
+import type { Allowed } from '../differences.js';
 import * as fe from '../raw/frontend.js';
 
 /** Every frontend message of the protocol after the login. */
@@ -21,11 +22,17 @@ const types: Readonly<Record<string, string>> = {
 /** The longest message of these types is 10 000 bytes (PQ_SMALL_MESSAGE_LIMIT); others may have nearly 1 GB. */
 const small = ['C', 'c', 'f', 'D', 'E', 'H', 'S', 'X'];
 
-const broken = 'answers a broken message';
+/** What the proxy says of an impossible length. */
+const broken = (type: string): Allowed => ({
+  because: 'answers a broken message',
+  says: `invalid message length in a message of type ${type.charCodeAt(0)}`,
+});
+
+const unknown: Allowed = { because: 'refuses an unknown type itself' };
 
 /** A message with an impossible length: the session ends. */
 const impossible = (type: string, length: number): Case =>
-  session(`${types[type] ?? type} of length ${length}`, [[fe.lying(type, length), '$']], { differs: broken });
+  session(`${types[type] ?? type} of length ${length}`, [[fe.lying(type, length), '$']], { differs: broken(type) });
 
 const known = Object.keys(types);
 
@@ -36,16 +43,18 @@ export const malformed: readonly Case[] = [
   ...small.map((type) => impossible(type, 10_005)),
   ...['Q', 'P', 'B', 'F', 'd'].map((type) => impossible(type, 0x4000_0004)),
   ...['\0', '\x01', '0', 'A', 'p', 'R', 'Z', 'a', '~', '\x7f', '\x80', '\xff'].map((type) =>
-    session(`an unknown type 0x${type.charCodeAt(0).toString(16)}`, [[fe.message(type, 'body'), '$']]),
+    session(`an unknown type 0x${type.charCodeAt(0).toString(16)}`, [[fe.message(type, 'body'), '$']], {
+      differs: unknown,
+    }),
   ),
-  session('an unknown type of an impossible length', [[fe.lying('~', -5), '$']]),
+  session('an unknown type of an impossible length', [[fe.lying('~', -5), '$']], { differs: unknown }),
   session('an impossible length behind good messages', [[[fe.query('select 1'), fe.lying('Q', 2)], '$']], {
-    differs: broken,
+    differs: broken('Q'),
   }),
   session(
     'an impossible length in the middle of a pipeline',
     [[[fe.extended('select 1'), fe.extended('select 2'), fe.lying('B', 1)], '$']],
-    { differs: broken },
+    { differs: broken('B') },
   ),
   session(
     'an impossible length in the middle of a COPY',
@@ -54,7 +63,7 @@ export const malformed: readonly Case[] = [
       [fe.query('copy t from stdin'), 'G'],
       [[fe.copyData('1\n'), fe.lying('d', 3)], '$'],
     ],
-    { differs: broken },
+    { differs: broken('d') },
   ),
   session(
     'an impossible length in a transaction',
@@ -62,11 +71,11 @@ export const malformed: readonly Case[] = [
       [fe.query('begin'), 'Z'],
       [fe.lying('S', -7), '$'],
     ],
-    { differs: broken },
+    { differs: broken('S') },
   ),
   {
     name: 'a session next to one with an impossible length goes on',
-    differs: broken,
+    differs: { ...broken('Q'), to: 'bad' },
     run: async (world) => {
       const good = await world.login({}, 'good');
       const bad = await world.login({}, 'bad');

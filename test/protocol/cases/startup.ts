@@ -1,4 +1,5 @@
 import { type Case, raw, session } from '../case.js';
+import type { Allowed } from '../differences.js';
 import * as fe from '../raw/frontend.js';
 import { authenticate, startupOf } from '../raw/login.js';
 
@@ -20,7 +21,7 @@ const taken = (name: string, params: readonly (readonly [string, string])[], pro
   ]);
 
 /** A packet that ends the connection. */
-const refused = (name: string, packet: Buffer, differs?: string): Case =>
+const refused = (name: string, packet: Buffer, differs?: Allowed): Case =>
   raw(name, [[packet, '$']], differs === undefined ? {} : { differs });
 
 /** A packet that is too short to be answered: the client gives up half-way. */
@@ -40,7 +41,7 @@ const option = (name: string, value: string, show: string): Case =>
     [fe.query(show), 'Z'],
   ]);
 
-const broken = 'answers a broken start-up packet';
+const broken: Allowed = { because: 'answers a broken message', says: 'invalid length of startup packet' };
 
 export const startup: readonly Case[] = [
   taken('protocol 3.0', good),
@@ -56,7 +57,7 @@ export const startup: readonly Case[] = [
   refused('protocol 4.0', fe.startup(good, fe.version.v4)),
   refused('protocol 0.0', fe.startup(good, 0)),
   refused('an unknown request code', fe.packet(fe.int32(80877105))),
-  refused('the code of a cancel request with no key', fe.packet(fe.int32(80877102)), undefined),
+  refused('the code of a cancel request with no key', fe.packet(fe.int32(80877102))),
   refused('an HTTP request', Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'), broken),
   refused('an SSH banner', Buffer.from('SSH-2.0-OpenSSH_9.6\r\n'), broken),
   refused('length 0', fe.int32(0), broken),
