@@ -59,7 +59,8 @@ export class BackendPump {
 
   /** Whether a chunk was taken up whole by the client's socket; false asks to stop reading. */
   push(chunk: Buffer): boolean {
-    if (this.#capture !== null) return this.#distribute(chunk);
+    // What is captured outlives the chunk.
+    if (this.#capture !== null) return this.#distribute(Buffer.from(chunk));
     this.#follow(chunk, 0);
     const flowing = this.#client.write(chunk);
     if (this.watching) this.#events.progress();

@@ -1,7 +1,7 @@
 /** The TCP server: accepts, greets, relays the login, runs sessions, routes cancels, drains. */
 import net from 'node:net';
 import { FaultError, fault } from '../errors/index.js';
-import { connectDatabase, forwardCancel } from '../upstream/index.js';
+import { connectDatabase, type DatabaseLink, forwardCancel } from '../upstream/index.js';
 import { errorResponse } from '../wire/index.js';
 import { greet, refuseWith } from './greeting.js';
 import { relayLogin } from './login.js';
@@ -117,17 +117,18 @@ class Acceptor {
     loggedIn: () => void,
   ): Promise<void> {
     const options = this.#options;
-    const backend = await this.#connect(client);
-    if (backend === null) return;
+    const link = await this.#connect(client);
+    if (link === null) return;
+    const backend = link.socket;
     backend.on('error', (error) => options.log.debug({ error: error.message }, 'a database connection failed'));
-    const login = await relayLogin(client, backend, greeting.packet, greeting.rest);
+    const login = await relayLogin(client, link, greeting.packet, greeting.rest);
     loggedIn();
     if (login === null) {
       backend.destroy();
       client.destroySoon();
       return;
     }
-    const session = new Session({ client, backend, login, options, intercepts: this.#intercepts(greeting.parameters) });
+    const session = new Session({ client, link, login, options, intercepts: this.#intercepts(greeting.parameters) });
     const key = login.keyData.toString('hex');
     if (key === '') this.#anonymous.add(session);
     else this.#sessions.set(key, session);
@@ -137,11 +138,11 @@ class Acceptor {
     if (this.#sessions.get(key) === session) this.#sessions.delete(key);
   }
 
-  async #connect(client: net.Socket): Promise<net.Socket | null> {
+  async #connect(client: net.Socket): Promise<DatabaseLink | null> {
     try {
-      const backend = await connectDatabase(this.#options.database);
-      if (!client.destroyed) return backend;
-      backend.destroy();
+      const link = await connectDatabase(this.#options.database);
+      if (!client.destroyed) return link;
+      link.socket.destroy();
     } catch (error) {
       if (!(error instanceof FaultError)) throw error;
       this.#options.log.warn({ error: error.message }, 'the database cannot be reached');

@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { fault } from '../errors/index.js';
+import type { DatabaseLink } from '../upstream/index.js';
 import {
   authenticationSasl,
   Back,
@@ -23,6 +24,8 @@ export interface LoggedIn {
   readonly parameters: Map<string, string>;
   /** Bytes of the client that belong behind the login. */
   readonly clientRest: Buffer;
+  /** Bytes of the database that came behind its ReadyForQuery. */
+  readonly backendRest: Buffer;
 }
 
 /** AuthenticationOk and AuthenticationSASLFinal ask for no answer; every other request does. */
@@ -31,10 +34,11 @@ const asksNothing = new Set([0, 12]);
 /** Relays until the first ReadyForQuery has gone to the client; null when either side ended before. */
 export function relayLogin(
   client: Socket,
-  backend: Socket,
+  link: DatabaseLink,
   startupPacket: Buffer,
   clientRest: Buffer,
 ): Promise<LoggedIn | null> {
+  const backend = link.socket;
   return new Promise((resolve) => {
     const parameters = new Map<string, string>();
     let keyData: Buffer = Buffer.alloc(0);
@@ -44,9 +48,9 @@ export function relayLogin(
 
     const finish = (result: LoggedIn | null): void => {
       client.pause();
-      backend.pause();
+      link.pause();
       client.off('data', onClient).off('end', onClientEnd).off('close', onLost);
-      backend.off('data', onBackend).off('end', onBackendEnd).off('close', onLost);
+      backend.off('end', onBackendEnd).off('close', onLost);
       resolve(result);
     };
     const onLost = (): void => {
@@ -110,26 +114,27 @@ export function relayLogin(
       client.write(message);
       return type === Back.readyForQuery;
     };
-    const onBackend = (chunk: Buffer): void => {
-      let rest = fromBackend.push(chunk);
-      if (rest === null) return;
+    const onBackend = (chunk: Buffer): boolean => {
+      let rest = fromBackend.push(Buffer.from(chunk));
+      if (rest === null) return true;
       for (let message = firstMessage(rest); message !== null; message = firstMessage(rest)) {
         rest = rest.subarray(message.length);
         if (onMessage(message)) {
-          if (rest.length > 0) backend.unshift(rest);
-          finish({ keyData, parameters, clientRest: held });
-          return;
+          finish({ keyData, parameters, clientRest: held, backendRest: rest });
+          return false;
         }
-        if (backend.destroyed) return;
+        if (backend.destroyed) return false;
       }
       fromBackend.keep(rest);
+      return true;
     };
 
     client.on('data', onClient).once('end', onClientEnd).once('close', onLost);
-    backend.on('data', onBackend).once('end', onBackendEnd).once('close', onLost);
+    link.receive(onBackend);
+    backend.once('end', onBackendEnd).once('close', onLost);
     backend.write(startupPacket);
     client.resume();
-    backend.resume();
+    link.resume();
   });
 }
 

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import { type Fault, fault } from '../errors/index.js';
 import { type ClientEncoding, clientEncoding } from '../sql/index.js';
-import { cancelPacket, forwardCancel, SessionGone, type StopReason } from '../upstream/index.js';
+import { cancelPacket, type DatabaseLink, forwardCancel, SessionGone, type StopReason } from '../upstream/index.js';
 import { errorResponse } from '../wire/index.js';
 import { BackendPump } from './backend-pump.js';
 import { ClientPump } from './client-pump.js';
@@ -17,7 +17,7 @@ const orphanGrace = 2000;
 
 export interface SessionParts {
   readonly client: Socket;
-  readonly backend: Socket;
+  readonly link: DatabaseLink;
   readonly login: LoggedIn;
   readonly options: ProxyOptions;
   /** Whether mutations are looked for: the synced database, and no replication connection. */
@@ -27,6 +27,7 @@ export interface SessionParts {
 export class Session {
   readonly keyData: Buffer;
   readonly #parts: SessionParts;
+  readonly #backend: Socket;
   readonly #pipeline = new Pipeline();
   readonly #backendPump: BackendPump;
   readonly #clientPump: ClientPump;
@@ -43,7 +44,9 @@ export class Session {
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
-    const { client, backend, login, options } = parts;
+    const { client, link, login, options } = parts;
+    const backend = link.socket;
+    this.#backend = backend;
     this.keyData = login.keyData;
     this.#encoding = login.parameters.get('client_encoding') ?? 'UTF8';
     this.#standardStrings = login.parameters.get('standard_conforming_strings') !== 'off';
@@ -81,13 +84,16 @@ export class Session {
 
   /** Starts both directions; resolves when both sides are gone. */
   run(): Promise<void> {
-    const { client, backend, login } = this.#parts;
+    const { client, link, login } = this.#parts;
+    const backend = this.#backend;
     return new Promise((resolve) => {
       this.#onClosed = resolve;
-      backend.on('data', (chunk: Buffer) => {
-        if (!this.#backendPump.push(chunk)) backend.pause();
+      link.receive((chunk) => {
+        const flowing = this.#backendPump.push(chunk);
+        if (client.writableLength > 0) link.keep();
+        return flowing;
       });
-      client.on('drain', () => backend.resume());
+      client.on('drain', () => link.resume());
       client.on('data', (chunk: Buffer) => {
         if (!this.#clientPump.push(chunk)) client.pause();
       });
@@ -103,7 +109,8 @@ export class Session {
         return;
       }
       if (login.clientRest.length > 0) this.#clientPump.push(login.clientRest);
-      backend.resume();
+      if (login.backendRest.length > 0) this.#backendPump.push(login.backendRest);
+      link.resume();
       if (this.#interception?.busy !== true) client.resume();
     });
   }
@@ -166,7 +173,7 @@ export class Session {
   /** Resolves once every message sent to the backend has been answered. */
   #quiet(): Promise<void> {
     if (this.#pipeline.quiet) return Promise.resolve();
-    this.#parts.backend.write(flush);
+    this.#backend.write(flush);
     this.#backendPump.watching = true;
     return new Promise((resolve) => this.#waiters.push(resolve));
   }
@@ -192,7 +199,8 @@ export class Session {
 
   /** The client has closed its sending side: it may still read, but not for ever. */
   #clientEnded(): void {
-    const { backend, options } = this.#parts;
+    const { options } = this.#parts;
+    const backend = this.#backend;
     if (this.#interception?.busy === true) this.#stop.abort('vanished' satisfies StopReason);
     backend.end();
     if (this.#pipeline.idle) return;
@@ -205,7 +213,8 @@ export class Session {
   #lost(): void {
     if (this.#closed) return;
     this.#closed = true;
-    const { client, backend } = this.#parts;
+    const { client } = this.#parts;
+    const backend = this.#backend;
     this.#stop.abort('vanished' satisfies StopReason);
     this.#dialogue?.abandon();
     this.#progress();
@@ -222,7 +231,8 @@ export class Session {
   }
 
   #end(why: Fault): void {
-    const { client, backend } = this.#parts;
+    const { client } = this.#parts;
+    const backend = this.#backend;
     if (!client.destroyed && client.writable) client.end(errorResponse(why, 'FATAL'));
     backend.destroy();
   }

@@ -8,7 +8,7 @@ import type { DatabaseTarget } from './target.js';
  */
 export async function forwardCancel(target: DatabaseTarget, packet: Buffer): Promise<void> {
   try {
-    const socket = await connectDatabase(target);
+    const { socket } = await connectDatabase(target);
     await new Promise<void>((resolve) => {
       const timer = setTimeout(() => socket.destroy(), target.connectTimeout);
       socket.on('error', () => undefined);

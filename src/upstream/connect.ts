@@ -3,30 +3,42 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { serialize } from 'pg-protocol';
 import { raise } from '../errors/index.js';
+import { DatabaseLink } from './link.js';
 import { type DatabaseTarget, socketPath } from './target.js';
 
 /**
  * Connects and negotiates TLS; nothing of the start-up is sent yet. The socket is paused.
  * Throws `database_unreachable` when the server cannot be reached in time, or refuses or fails TLS that the mode requires.
  */
-export async function connectDatabase(target: DatabaseTarget): Promise<net.Socket> {
+export async function connectDatabase(target: DatabaseTarget): Promise<DatabaseLink> {
   const { mode } = target.tls;
-  if (socketPath(target) !== null || mode === 'disable' || mode === 'allow') return openSocket(target);
-  const socket = await openSocket(target);
+  const link = new DatabaseLink();
+  if (socketPath(target) !== null || mode === 'disable' || mode === 'allow') {
+    return link.attach(await openSocket(target, link), 'onread');
+  }
+  const socket = await openSocket(target, null);
   const answer = await askForTls(socket, target);
-  if (answer === 'S') return startTls(socket, target);
-  if (mode === 'prefer') return socket;
+  if (answer === 'S') return link.attach(await startTls(socket, target), 'events');
+  if (mode === 'prefer') return link.attach(socket, 'events');
   socket.destroy();
   return raise('database_unreachable', { params: { what: `it does not support TLS, and sslmode is ${mode}` } });
 }
 
-function openSocket(target: DatabaseTarget): Promise<net.Socket> {
+function openSocket(target: DatabaseTarget, link: DatabaseLink | null): Promise<net.Socket> {
   const path = socketPath(target);
+  const onread = link === null ? {} : { onread: link.onread };
   return new Promise((resolve, reject) => {
     const socket =
       path === null
-        ? net.connect({ host: target.host, port: target.port, noDelay: true, keepAlive: true, allowHalfOpen: true })
-        : net.connect({ path, allowHalfOpen: true });
+        ? net.connect({
+            host: target.host,
+            port: target.port,
+            noDelay: true,
+            keepAlive: true,
+            allowHalfOpen: true,
+            ...onread,
+          })
+        : net.connect({ path, allowHalfOpen: true, ...onread });
     whenReady(socket, 'connect', target, resolve, reject);
   });
 }
