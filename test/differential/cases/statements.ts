@@ -5,7 +5,7 @@ import { conversation, queries } from '../case.js';
 import { type Binary, int4, text } from '../drivers.js';
 
 const t = 'salesforce.contacts';
-const copy = (how: string, data: Buffer | string, end = fe.copyDone): Turn[] => [
+const copy = (how: string, data: Buffer | string, end: Buffer = fe.copyDone): Turn[] => [
   [fe.query(`COPY ${t} (first_name, age, extra) FROM STDIN ${how}`), 'G'],
   [Buffer.concat([fe.copyData(data), end]), 'Z'],
 ];
@@ -50,15 +50,7 @@ export const copies = [
   conversation('COPY, with a WHERE', copy('WHERE age > 1', 'x\t1\t\\N\ny\t2\t\\N\n')),
   conversation('COPY, in many messages', [
     [fe.query(`COPY ${t} (first_name, age) FROM STDIN`), 'G'],
-    [
-      Buffer.concat(
-        Array.from({ length: 100 }, (_, i) => fe.copyData(`row ${i}\t`)).flatMap((head, i) => [
-          head,
-          fe.copyData(`${i}\n`),
-        ]),
-      ),
-      '',
-    ],
+    [Array.from({ length: 100 }, (_, i) => [fe.copyData(`row ${i}\t`), fe.copyData(`${i}\n`)]).flat(), ''],
     [fe.copyDone, 'Z'],
   ]),
   conversation('COPY, an unknown column', [[fe.query(`COPY ${t} (nope) FROM STDIN`), 'Z']], { sends: 0 }),
