@@ -91,7 +91,7 @@ async function userInfo(client: SalesforceClient, signal: AbortSignal) {
 
 /**
  * The records of an insert whose answer was lost: made by this user since just before it was sent, with the values that
- * it assigned, one for each row. All-or-none means all rows or none; anything between is no answer.
+ * it assigned, one for each row, and not claimed by another write. All-or-none means all rows or none; anything between is no answer.
  */
 async function findInserted(
   client: SalesforceClient,
@@ -99,10 +99,11 @@ async function findInserted(
   batch: Batch,
   sentAt: number,
   signal: AbortSignal,
+  taken: ReadonlySet<string> = new Set(),
 ): Promise<readonly (Rec | null)[]> {
   const { user_id } = await userInfo(client, signal);
   const made = await createdSince(client, batch.resource, sentAt - clockSkew, user_id, signal);
-  const left = new Set(made);
+  const left = new Set(made.filter((record) => !taken.has(record.key)));
   const found = batch.rows.map((row) => {
     const match = [...left].find((record) => matches(batch.resource, record, row.values));
     if (match !== undefined) left.delete(match);
@@ -140,7 +141,9 @@ function open(config: SalesforceConfig, kit: Kit): Session {
     write: (batch, signal) => write(client, kit, batch, signal),
     pull: (resource, since, signal) => guardedPages(kit, pull(client, resource, since, signal)),
     read: (resource, keys, signal) => asFaults(kit, read(client, resource, keys, signal)),
-    findInserted: (batch, sentAt, signal) => asFaults(kit, findInserted(client, kit, batch, sentAt, signal)),
+    findInserted: (batch, sentAt, signal, taken) =>
+      asFaults(kit, findInserted(client, kit, batch, sentAt, signal, taken)),
+    holds: matches,
     check: (signal) => asFaults(kit, check(client, signal)),
   };
 }

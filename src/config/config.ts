@@ -70,6 +70,8 @@ export interface WritesConfig {
   readonly lockTimeout: number;
   /** How long a statement may take in all, unless its own statement_timeout is shorter. */
   readonly timeout: number;
+  /** Beyond `timeout`: how long an API may still be working on a request without an answer. */
+  readonly settleAfter: number;
 }
 
 export interface SyncConfig {

@@ -69,7 +69,7 @@ connections:
     schema: sf2
     tables: [contacts]
 transactions: reject
-writes: { maxInFlight: 5, queueTimeout: 1s, lockTimeout: 100ms, timeout: 2m }
+writes: { maxInFlight: 5, queueTimeout: 1s, lockTimeout: 100ms, timeout: 2m, settleAfter: 5m }
 sync: { interval: 5m, sweep: 1d }
 journal: { retention: 7d }
 shutdown: { grace: 5s }
@@ -118,7 +118,7 @@ log: { level: debug, format: pretty }
       },
     ],
     transactions: 'reject',
-    writes: { maxInFlight: 5, queueTimeout: 1_000, lockTimeout: 100, timeout: 120_000 },
+    writes: { maxInFlight: 5, queueTimeout: 1_000, lockTimeout: 100, timeout: 120_000, settleAfter: 300_000 },
     sync: { interval: 300_000, sweep: 86_400_000 },
     journal: { retention: 604_800_000 },
     shutdown: { grace: 5_000 },

@@ -180,6 +180,13 @@ export function configSchema(directory: string) {
           .prefault('5s')
           .meta(meaning('Time that a write waits for rows that others hold')),
         timeout: duration('100ms', '1h').prefault('60s').meta(meaning('Time that a write may take in all')),
+        settleAfter: duration('0s', '1d')
+          .prefault('10m')
+          .meta(
+            meaning(
+              'Time beyond it that an API may still be working on a request without an answer: until then a write that cannot be found there is not taken for refused',
+            ),
+          ),
       })
       .prefault({}),
     sync: z

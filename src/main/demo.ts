@@ -37,7 +37,7 @@ async function runDemo(
   const began = performance.now();
   const embedded = await startEmbedded({ directory: join(io.directory, '.upwrite'), log: step });
   cleanup.push(() => embedded.stop());
-  const sandboxes = await startSandboxes();
+  const sandboxes = await startSandboxes({ directory: join(io.directory, '.upwrite', 'sandboxes') });
   cleanup.push(() => sandboxes.close());
   for (const { name, url } of sandboxes.all) step(`Sandbox of ${name} on ${url}`);
   const config = demoConfig(sandboxes, io.environment);

@@ -32,6 +32,8 @@ export interface ServeOptions {
   /** A line of progress for a person. */
   readonly onStep?: (line: string) => void;
   readonly onProgress?: (progress: Progress) => void;
+  /** Other times than `timings`: tests do not wait so long. */
+  readonly timings?: Partial<Timings>;
   /** Called at the boundaries of every write: tests strike there. */
   readonly boundary?: (name: Boundary) => Promise<void>;
 }
@@ -46,12 +48,19 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-/** Milliseconds between looks for journal entries to settle. */
-const settleInterval = 2000;
-/** An insert of which the API cannot tell for this long (milliseconds) is given up as undecided. */
-const settleGiveUp = 86_400_000;
-/** Milliseconds that a request under way has to be answered after its statement was stopped. */
-const stopGrace = 5000;
+/** Times in milliseconds that nobody has to configure. */
+export interface Timings {
+  /** Between looks for journal entries to settle. */
+  readonly settleInterval: number;
+  /** From journalling: a write of which the API cannot tell for so long is given up as undecided. */
+  readonly settleGiveUp: number;
+  /** That a request under way has to be answered after its statement was stopped. */
+  readonly stopGrace: number;
+  /** After which a process that does not renew its lease counts as dead. */
+  readonly lease: number;
+}
+
+const timings: Timings = { settleInterval: 2000, settleGiveUp: 86_400_000, stopGrace: 5000, lease: 30_000 };
 /** Milliseconds between prunings of the journal. */
 const pruneInterval = 600_000;
 /** Bytes of the longest statement that is looked at. */
@@ -74,6 +83,7 @@ async function runAll(cleanup: (() => Promise<unknown>)[]): Promise<void> {
 
 async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[]): Promise<Running> {
   const { config, log, onStep = () => undefined } = options;
+  const times = { ...timings, ...options.timings };
   const own = await ownConnections(options.database);
   const pool = openPool(options, own);
   cleanup.push(
@@ -81,7 +91,11 @@ async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[])
     async () => closeConnections(),
   );
   await migrate(pool);
-  const lease = await takeLease(pool, { kind: 'serve', onError: (error) => log.warn({ error }, 'the lease') });
+  const lease = await takeLease(pool, {
+    kind: 'serve',
+    leaseMs: times.lease,
+    onError: (error) => log.warn({ error }, 'the lease'),
+  });
   cleanup.push(() => lease.release());
   const sessions = await openSessions(options);
   onStep(`Describing ${sessions.size} connection${sessions.size === 1 ? '' : 's'} …`);
@@ -95,7 +109,7 @@ async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[])
     session,
     log,
     ...config.writes,
-    stopGrace,
+    stopGrace: times.stopGrace,
     ...(options.boundary === undefined ? {} : { boundary: options.boundary }),
   });
   const settler = startSettler({
@@ -103,11 +117,13 @@ async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[])
     catalog,
     journal,
     session,
+    known: writes.known,
     log,
-    interval: settleInterval,
+    interval: times.settleInterval,
     timeout: config.writes.timeout,
     lockTimeout: config.writes.lockTimeout,
-    giveUpAfter: settleGiveUp,
+    certainAfter: config.writes.timeout + config.writes.settleAfter,
+    giveUpAfter: times.settleGiveUp,
   });
   cleanup.push(() => settler.stop());
   const pruning = setInterval(() => {

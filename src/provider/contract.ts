@@ -182,9 +182,20 @@ export interface Session {
   read(resource: Resource, keys: readonly string[], signal: AbortSignal): Promise<readonly (Rec | null)[]>;
   /**
    * Looks for records that an insert of unknown outcome may have made: one answer a row, the record or null.
-   * `sentAt` is the time of sending in epoch milliseconds. Throws when the API cannot tell.
+   * `sentAt` is the time of sending in epoch milliseconds. A record of a key in `taken` was made by another write, and
+   * is no answer. Throws when the API cannot tell.
    */
-  findInserted(batch: Batch, sentAt: number, signal: AbortSignal): Promise<readonly (Rec | null)[]>;
+  findInserted(
+    batch: Batch,
+    sentAt: number,
+    signal: AbortSignal,
+    taken?: ReadonlySet<string>,
+  ): Promise<readonly (Rec | null)[]>;
+  /**
+   * Whether a record has the values that a write assigned, as the API keeps them. Without it, equal JSON is what counts.
+   * Does no I/O.
+   */
+  holds?(resource: Resource, record: Rec, values: Values): boolean;
   /** Proves the credentials with one cheap request; who Upwrite is to the API, in words. */
   check(signal: AbortSignal): Promise<string>;
 }

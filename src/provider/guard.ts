@@ -4,7 +4,7 @@
  */
 import { type Fault, FaultError, fault } from '../errors/index.js';
 import { trackSending } from './call.js';
-import type { Batch, Outcome, Resource, Session, Verb, WriteResult } from './contract.js';
+import type { Batch, Outcome, Rec, Resource, Session, Values, Verb, WriteResult } from './contract.js';
 import type { Kit } from './kit.js';
 
 /** The faults that a session may throw out of `write` because nothing was applied. */
@@ -93,6 +93,12 @@ async function sameLength<T>(count: number, what: string, answer: Promise<readon
   );
 }
 
+function hasValues(record: Rec, values: Values): boolean {
+  return Object.entries(values).every(
+    ([name, value]) => JSON.stringify(record.values[name] ?? null) === JSON.stringify(value),
+  );
+}
+
 /** Wraps a session so that the promises of the contract hold whatever the provider does. */
 export function guardSession(session: Session, kit: Kit): Session {
   return {
@@ -102,8 +108,10 @@ export function guardSession(session: Session, kit: Kit): Session {
     pull: (resource, since, signal) => session.pull(resource, since, signal),
     read: async (resource, keys, signal) =>
       keys.length === 0 ? [] : sameLength(keys.length, 'read', session.read(resource, keys, signal)),
-    findInserted: async (batch, sentAt, signal) =>
-      sameLength(batch.rows.length, 'findInserted', session.findInserted(batch, sentAt, signal)),
+    findInserted: async (batch, sentAt, signal, taken) =>
+      sameLength(batch.rows.length, 'findInserted', session.findInserted(batch, sentAt, signal, taken)),
+    holds: (resource, record, values) =>
+      session.holds === undefined ? hasValues(record, values) : session.holds(resource, record, values),
     check: (signal) => session.check(signal),
   };
 }

@@ -25,6 +25,10 @@ const sessionSettings: Readonly<Record<string, string>> = {
   timezone: 'UTC',
   intervalstyle: 'iso_8601',
   bytea_output: 'hex',
+  // What a process whose network is gone holds locked must not stay locked for the two hours that systems allow.
+  tcp_keepalives_idle: '15',
+  tcp_keepalives_interval: '5',
+  tcp_keepalives_count: '4',
 };
 
 /** The `options` start-up parameter of Upwrite's own connections. */
@@ -39,6 +43,9 @@ export const internalOptions: string = Object.entries(sessionSettings)
 export function internalPool(config: pg.PoolConfig, onError: (error: Error) => void): pg.Pool {
   const pool = new pg.Pool({ ...config, options: internalOptions });
   pool.on('error', onError);
+  // The pool listens while a connection is idle. One that is lost while a write holds it, and waits for its API, would
+  // end the process.
+  pool.on('connect', (client) => client.on('error', onError));
   return pool;
 }
 

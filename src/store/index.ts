@@ -9,6 +9,7 @@ export {
   sqlstateOf,
 } from './database.js';
 export {
+  type Claimed,
   type IntentRow,
   type Journal,
   type JournalEntry,

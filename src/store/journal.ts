@@ -87,8 +87,16 @@ export interface Unsettled {
   readonly rows: readonly (IntentRow & Partial<RowOutcome>)[];
   /** Epoch milliseconds, by the database's clock. */
   readonly sentAt: number;
+  /** Milliseconds since then, by the same clock. */
+  readonly age: number;
   /** Claims before this one. */
   readonly attempts: number;
+}
+
+/** Whose records are that look like those of an insert. */
+export interface Claimed {
+  readonly keys: readonly string[];
+  readonly twins: boolean;
 }
 
 /** A mutation that another process settles or has settled. The transaction at hand must be rolled back. */
@@ -124,6 +132,15 @@ export interface Journal {
    * caller's for `forMs`, then open to a new claim; `markUnknown` puts one back for later.
    */
   claimUnsettled(limit: number, forMs: number): Promise<readonly Unsettled[]>;
+  /** The state of a mutation; null where it was pruned. */
+  stateOf(ticket: Ticket): Promise<MutationState | null>;
+  /**
+   * Of records that an insert of unknown outcome may have made: those that other entries have as made by them. With
+   * `twins` where an insert of the same values is still waiting for its answer, so that nobody can say whose they are.
+   */
+  claimedBy(db: Queryable, entry: Unsettled, keys: readonly string[]): Promise<Claimed>;
+  /** Of these records, the ones that an entry without a final outcome changes: what is here of them may be old. */
+  inDoubt(db: Queryable, tableOid: number, keys: readonly string[]): Promise<readonly string[]>;
   /** Deletes entries with a final outcome that are older than `retentionMs`; answers how many. */
   prune(retentionMs: number): Promise<number>;
 }
@@ -196,8 +213,26 @@ const claimSql = `
   moved AS (
     UPDATE upwrite.mutations m SET state = 'unknown' FROM due WHERE m.id = due.mutation_id AND m.state = 'sent')
   SELECT m.id, i.claim, m.state, m.role, m.connection, m.provider, m.table_oid, m.schema_name, m.table_name, m.verb,
-    i.intent, i.sent_at, i.attempts - 1 AS attempts
+    i.intent, i.sent_at, i.attempts - 1 AS attempts,
+    extract(epoch FROM clock_timestamp() - i.sent_at)::float8 * 1000 AS age
   FROM intent i JOIN upwrite.mutations m ON m.id = i.mutation_id ORDER BY m.id`;
+
+/** An entry may be an hour older than a record that it made: that long may a write take. */
+const claimedSql = `
+  WITH others AS (
+    SELECT m.state, e.value AS row FROM upwrite.mutations m
+    JOIN upwrite.mutation_intents i ON i.mutation_id = m.id, jsonb_array_elements(i.intent) e
+    WHERE m.table_oid = $1 AND m.verb = 'insert' AND m.id <> $2
+      AND m.at >= to_timestamp($3::float8 / 1000) - interval '1 hour')
+  SELECT ARRAY(SELECT DISTINCT row ->> 'key' FROM others
+      WHERE row ->> 'outcome' = 'applied' AND row ->> 'key' = ANY ($4)) AS keys,
+    EXISTS (SELECT FROM others JOIN jsonb_array_elements($5::jsonb) mine ON mine.value = row -> 'values'
+      WHERE state = 'sent') AS twins`;
+
+const inDoubtSql = `
+  SELECT DISTINCT e.value ->> 'key' AS key FROM upwrite.mutation_intents i
+  JOIN upwrite.mutations m ON m.id = i.mutation_id, jsonb_array_elements(i.intent) e
+  WHERE i.settle_after IS NOT NULL AND m.table_oid = $1 AND e.value ->> 'key' = ANY ($2)`;
 
 const pruneSql = `
   WITH old AS (
@@ -221,6 +256,7 @@ interface ClaimedRow {
   readonly verb: Unsettled['verb'];
   readonly intent: Unsettled['rows'];
   readonly sent_at: Date;
+  readonly age: number;
   readonly attempts: number;
 }
 
@@ -243,6 +279,26 @@ export function openJournal(pool: pg.Pool, owner: string): Journal {
     claimUnsettled: async (limit, forMs) => {
       const result = await pool.query<ClaimedRow>(claimSql, [owner, limit, forMs]);
       return result.rows.map(unsettled);
+    },
+    stateOf: async (ticket) => {
+      const result = await pool.query<{ state: MutationState }>('SELECT state FROM upwrite.mutations WHERE id = $1', [
+        ticket.id,
+      ]);
+      return result.rows[0]?.state ?? null;
+    },
+    claimedBy: async (db, entry, keys) => {
+      const values = JSON.stringify(entry.rows.map((row) => row.values));
+      const parameters = [entry.tableOid, entry.ticket.id, entry.sentAt, keys, values];
+      const result = await db.query<Claimed>(claimedSql, parameters);
+      return result.rows[0] ?? { keys: [], twins: false };
+    },
+    inDoubt: async (db, tableOid, keys) => {
+      const result = await db.query<{ key: string }>({
+        name: 'upwrite_in_doubt',
+        text: inDoubtSql,
+        values: [tableOid, keys],
+      });
+      return result.rows.map((row) => row.key);
     },
     prune: async (retentionMs) => {
       let total = 0;
@@ -326,6 +382,7 @@ function unsettled(row: ClaimedRow): Unsettled {
     verb: row.verb,
     rows: row.intent,
     sentAt: row.sent_at.getTime(),
+    age: row.age,
     attempts: row.attempts,
   };
 }

@@ -1,5 +1,8 @@
-/** Bounds the writes in flight of this process; the others wait in order, and not for ever. */
-import { raise } from '../errors/index.js';
+/**
+ * Bounds the writes in flight of this process; the others wait in order, and not for ever. A table, or an API, that is
+ * slow fills its own share of the places and no more: whoever waits for others goes past those who wait for it.
+ */
+import { FaultError, fault } from '../errors/index.js';
 
 export interface GateOptions {
   /** Writes at once. */
@@ -8,14 +11,24 @@ export interface GateOptions {
   readonly queueTimeout: number;
 }
 
+/** What a write waits for. */
+export interface Place {
+  readonly provider: string;
+  readonly connection: string;
+  /** The table's oid. */
+  readonly table: number;
+}
+
 interface Waiting {
+  readonly place: Place;
   readonly enter: () => void;
-  readonly signal: AbortSignal;
 }
 
 export class Gate {
   readonly #options: GateOptions;
   readonly #queue: Waiting[] = [];
+  readonly #byTable = new Map<number, number>();
+  readonly #byConnection = new Map<string, number>();
   #inFlight = 0;
 
   constructor(options: GateOptions) {
@@ -31,25 +44,41 @@ export class Gate {
   }
 
   /** Waits for a place; the answer gives it back. Throws `queue_timeout`, or the signal's reason when it aborts. */
-  async enter(provider: string, signal: AbortSignal): Promise<() => void> {
-    if (this.#inFlight >= this.#options.maxInFlight) await this.#wait(provider, signal);
-    else this.#inFlight++;
+  async enter(place: Place, signal: AbortSignal): Promise<() => void> {
+    if (this.#hasRoom(place)) this.#take(place);
+    else await this.#wait(place, signal);
     let left = false;
     return () => {
       if (left) return;
       left = true;
-      this.#leave();
+      this.#leave(place);
     };
   }
 
-  #wait(provider: string, signal: AbortSignal): Promise<void> {
+  /** A quarter of the places is out of one table's reach, and an eighth out of one API's. */
+  #hasRoom({ table, connection }: Place): boolean {
+    const { maxInFlight } = this.#options;
+    return (
+      this.#inFlight < maxInFlight &&
+      (this.#byTable.get(table) ?? 0) < maxInFlight - Math.floor(maxInFlight / 4) &&
+      (this.#byConnection.get(connection) ?? 0) < maxInFlight - Math.floor(maxInFlight / 8)
+    );
+  }
+
+  #take({ table, connection }: Place): void {
+    this.#inFlight++;
+    this.#byTable.set(table, (this.#byTable.get(table) ?? 0) + 1);
+    this.#byConnection.set(connection, (this.#byConnection.get(connection) ?? 0) + 1);
+  }
+
+  #wait(place: Place, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const finish = (action: () => void): void => {
         clearTimeout(timer);
         signal.removeEventListener('abort', aborted);
         action();
       };
-      const entry: Waiting = { enter: () => finish(resolve), signal };
+      const entry: Waiting = { place, enter: () => finish(resolve) };
       const remove = (): void => {
         const at = this.#queue.indexOf(entry);
         if (at >= 0) this.#queue.splice(at, 1);
@@ -60,7 +89,7 @@ export class Gate {
       };
       const timer = setTimeout(() => {
         remove();
-        finish(() => reject(timedOut(provider, this.#options.queueTimeout)));
+        finish(() => reject(timedOut(place.provider, this.#options.queueTimeout)));
       }, this.#options.queueTimeout);
       signal.addEventListener('abort', aborted);
       this.#queue.push(entry);
@@ -68,18 +97,25 @@ export class Gate {
     });
   }
 
-  /** The place goes to the longest waiting, without becoming free in between. */
-  #leave(): void {
-    const next = this.#queue.shift();
-    if (next === undefined) this.#inFlight--;
-    else next.enter();
+  /** The place goes to the longest waiting that may have it. */
+  #leave({ table, connection }: Place): void {
+    this.#inFlight--;
+    lower(this.#byTable, table);
+    lower(this.#byConnection, connection);
+    const at = this.#queue.findIndex((waiting) => this.#hasRoom(waiting.place));
+    const next = at < 0 ? undefined : this.#queue.splice(at, 1)[0];
+    if (next === undefined) return;
+    this.#take(next.place);
+    next.enter();
   }
 }
 
-function timedOut(provider: string, milliseconds: number): unknown {
-  try {
-    return raise('queue_timeout', { params: { provider, seconds: milliseconds / 1000 } });
-  } catch (error) {
-    return error;
-  }
+function lower<Key>(counts: Map<Key, number>, key: Key): void {
+  const left = (counts.get(key) ?? 0) - 1;
+  if (left > 0) counts.set(key, left);
+  else counts.delete(key);
+}
+
+function timedOut(provider: string, milliseconds: number): FaultError {
+  return new FaultError(fault('queue_timeout', { params: { provider, seconds: milliseconds / 1000 } }));
 }

@@ -1,2 +1,3 @@
+export { Known } from './known.js';
 export { type Settler, type SettlerOptions, startSettler } from './settle.js';
 export { type Boundary, WritePath, type WritePathOptions, type Written } from './write-path.js';

@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { applyRecords, deleteRecords, type SyncedTable } from '../catalog/index.js';
 import type { Rec, Session } from '../provider/index.js';
-import { beginWithLocks, lockKeys, lockTableShared } from '../store/index.js';
+import { beginApply, beginWithLocks, lockKeys, lockTableShared, queueStale } from '../store/index.js';
 
 /** Applies what the API answered for these keys inside a transaction that holds their locks. */
 export async function applyCurrent(
@@ -15,6 +15,32 @@ export async function applyCurrent(
   const gone = keys.filter((_, i) => current[i] === null);
   if (present.length > 0) await applyRecords(client, table, present);
   if (gone.length > 0) await deleteRecords(client, table, gone);
+}
+
+/**
+ * Brings rows whose locks the caller holds in line with the API: a write of them whose outcome is unknown may have been
+ * applied, and a statement must not compute with what was before.
+ */
+export async function refreshLocked(
+  pool: pg.Pool,
+  session: Session,
+  table: SyncedTable,
+  keys: readonly string[],
+  signal: AbortSignal,
+  lockTimeout: number,
+): Promise<void> {
+  const current = await session.read(table.resource, keys, signal);
+  const client = await pool.connect();
+  let broken = true;
+  try {
+    await beginApply(client, table.oid, lockTimeout);
+    await applyCurrent(client, table, keys, current);
+    await queueStale(client, table.oid, keys);
+    await client.query('COMMIT');
+    broken = false;
+  } finally {
+    client.release(broken);
+  }
 }
 
 /** Reads records by key and stores them, or deletes the rows of those that are gone. */

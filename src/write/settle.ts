@@ -1,22 +1,17 @@
 /**
  * Brings journal entries without a final outcome to one: what the API has now is the truth. Entries come from processes
  * that died, from requests without an answer, and from local commits that failed.
+ *
+ * That a record is there, or gone, or changed as it should be, is final at once. That it is not is final only when the
+ * API cannot be working on the request any more: until then it is looked for again and again.
  */
 import type pg from 'pg';
 import type { Catalog, SyncedTable } from '../catalog/index.js';
 import { FaultError } from '../errors/index.js';
-import type { Batch, JsonValue, Rec, Session } from '../provider/index.js';
-import {
-  beginWithLocks,
-  isDatabaseAway,
-  type Journal,
-  lockKeys,
-  lockTableShared,
-  NotOwner,
-  type RowOutcome,
-  type Unsettled,
-} from '../store/index.js';
-import { applyCurrent } from './refresh.js';
+import type { Session } from '../provider/index.js';
+import { isDatabaseAway, type Journal, NotOwner, type RowOutcome, type Unsettled } from '../store/index.js';
+import type { Known } from './known.js';
+import { settleRows, WhoseIsIt } from './settle-rows.js';
 import type { WriteLog } from './write-path.js';
 
 export interface SettlerOptions {
@@ -24,6 +19,8 @@ export interface SettlerOptions {
   readonly catalog: Catalog;
   readonly journal: Journal;
   session(connection: string): Session | undefined;
+  /** What this process knows of its own entries. */
+  readonly known: Known;
   readonly log: WriteLog;
   /** Milliseconds between looks for entries. */
   readonly interval: number;
@@ -31,7 +28,9 @@ export interface SettlerOptions {
   readonly timeout: number;
   /** Milliseconds to wait for the locks of its rows. */
   readonly lockTimeout: number;
-  /** Milliseconds after sending at which an insert that the API cannot tell about is given up as undecided. */
+  /** Milliseconds after journalling at which no API can be working on a request any more. */
+  readonly certainAfter: number;
+  /** Milliseconds after journalling at which a write that the API cannot tell about is given up as undecided. */
   readonly giveUpAfter: number;
 }
 
@@ -87,118 +86,86 @@ async function settleDue(options: SettlerOptions, stopped: AbortSignal): Promise
 async function settleEntry(options: SettlerOptions, entry: Unsettled, stopped: AbortSignal): Promise<boolean> {
   const { journal, log } = options;
   try {
-    if (entry.left === 'pending') {
-      await journal.cancel(entry.ticket);
-      return true;
-    }
-    const table = options.catalog.byOid(entry.tableOid);
-    const session = options.session(entry.connection);
-    if (table === undefined || session === undefined) {
-      await journal.finish(options.pool, entry.ticket, { state: 'undecided' });
-      log.warn(
-        { mutation: entry.ticket.id, table: entry.table },
-        'a journal entry has no connection to be settled with',
-      );
-      return true;
-    }
-    const signal = AbortSignal.any([stopped, AbortSignal.timeout(options.timeout)]);
-    const state = await settleWith(options, entry, table, session, signal);
+    const state = await settle(options, entry, stopped);
+    if (state === 'unknown') return false;
     log.info({ mutation: entry.ticket.id, state }, 'a journal entry was settled');
     return true;
   } catch (error) {
     if (error instanceof NotOwner) return false;
-    log.warn({ mutation: entry.ticket.id, error: String(error) }, 'a journal entry could not be settled yet');
     if (isDatabaseAway(error)) throw error;
-    await journal.markUnknown(entry.ticket, { settleAfterMs: backoff(entry.attempts) });
+    if (!(error instanceof WhoseIsIt)) {
+      log.warn({ mutation: entry.ticket.id, error: String(error) }, 'a journal entry could not be settled yet');
+    }
+    if (isHopeless(error) && entry.age >= options.giveUpAfter) {
+      await journal.finish(options.pool, entry.ticket, { state: 'undecided' });
+      log.warn({ mutation: entry.ticket.id }, 'the API cannot tell what became of a journal entry');
+      return true;
+    }
+    await journal.markUnknown(entry.ticket, { settleAfterMs: delay(options, entry) });
     return false;
   }
 }
 
-/** Milliseconds until the next try: 1 s, doubling, at most 5 min. */
-function backoff(attempts: number): number {
-  return Math.min(1000 * 2 ** Math.min(attempts, 10), 300_000);
+/** Whether an API that answers can never tell; while it cannot be asked, there is hope. */
+function isHopeless(error: unknown): boolean {
+  return !(error instanceof FaultError) || error.fault.retry !== 'later';
 }
 
-async function settleWith(
+/** Milliseconds until the next try: an interval, doubling, at most 5 min; and a look as soon as absence is certain. */
+function delay({ interval, certainAfter }: SettlerOptions, entry: Unsettled): number {
+  const doubled = Math.min(interval * 2 ** Math.min(entry.attempts, 10), 300_000);
+  const left = certainAfter - entry.age;
+  return left > 0 ? Math.min(doubled, left) : doubled;
+}
+
+async function settle(options: SettlerOptions, claimed: Unsettled, stopped: AbortSignal): Promise<string> {
+  const { journal, known, log } = options;
+  if (claimed.left === 'pending') {
+    await journal.cancel(claimed.ticket);
+    return 'cancelled';
+  }
+  const statement = claimed.rows[0]?.idempotencyKey ?? '';
+  const report = known.of(statement);
+  if (report?.state === 'cancelled' || report?.state === 'refused') {
+    await journal.finish(options.pool, claimed.ticket, report);
+    known.forget(statement);
+    return report.state;
+  }
+  const entry = report?.rows === undefined ? claimed : withOutcomes(claimed, report.rows);
+  const table = options.catalog.byOid(entry.tableOid);
+  const session = options.session(entry.connection);
+  if (table === undefined || session === undefined) {
+    await journal.finish(options.pool, entry.ticket, { state: 'undecided' });
+    log.warn({ mutation: entry.ticket.id, table: entry.table }, 'a journal entry has no connection to be settled with');
+    return 'undecided';
+  }
+  const signal = AbortSignal.any([stopped, AbortSignal.timeout(options.timeout)]);
+  const state = await settleIn(options, entry, table, session, signal);
+  known.forget(statement);
+  return state;
+}
+
+function withOutcomes(entry: Unsettled, outcomes: readonly RowOutcome[]): Unsettled {
+  return {
+    ...entry,
+    rows: entry.rows.map((row, i) => {
+      const outcome = outcomes[i];
+      return outcome === undefined ? row : { ...row, ...outcome, key: outcome.key ?? row.key };
+    }),
+  };
+}
+
+function settleIn(
   options: SettlerOptions,
   entry: Unsettled,
   table: SyncedTable,
   session: Session,
   signal: AbortSignal,
 ): Promise<string> {
-  const found = entry.verb === 'insert' ? await findInserted(options, entry, table, session, signal) : null;
-  if (found === 'undecided') {
-    await options.journal.finish(options.pool, entry.ticket, { state: 'undecided' });
-    return 'undecided';
-  }
-  const keys = entry.rows.flatMap((row, i) => {
-    const key = found?.[i]?.key ?? row.key;
-    return key === null ? [] : [key];
-  });
-  const client = await options.pool.connect();
-  let broken = true;
-  try {
-    await beginWithLocks(client, lockKeys(table.oid, keys), options.lockTimeout);
-    const current = keys.length === 0 ? [] : await session.read(table.resource, keys, signal);
-    await lockTableShared(client, table.oid);
-    await applyCurrent(client, table, keys, current);
-    const byKey = new Map(keys.map((key, i) => [key, current[i] ?? null]));
-    const rows = entry.rows.map((row, i) => outcomeOf(entry, row, found?.[i] ?? null, byKey));
-    const state = stateOf(rows);
-    await options.journal.finish(client, entry.ticket, { state, rows });
-    await client.query('COMMIT');
-    broken = false;
-    return state;
-  } finally {
-    client.release(broken);
-  }
-}
-
-async function findInserted(
-  options: SettlerOptions,
-  entry: Unsettled,
-  table: SyncedTable,
-  session: Session,
-  signal: AbortSignal,
-): Promise<readonly (Rec | null)[] | 'undecided'> {
-  const batch: Batch = {
-    verb: 'insert',
-    resource: table.resource,
-    rows: entry.rows.map((row) => ({ key: null, values: row.values, idempotencyKey: row.idempotencyKey })),
-    deadline: Date.now() + options.timeout,
-  };
-  try {
-    return await session.findInserted(batch, entry.sentAt, signal);
-  } catch (error) {
-    const transient = error instanceof FaultError && error.fault.retry !== 'never';
-    if (transient || signal.aborted || Date.now() - entry.sentAt < options.giveUpAfter) throw error;
-    return 'undecided';
-  }
-}
-
-/** What the API's present state says about a row that was sent. */
-function outcomeOf(
-  entry: Unsettled,
-  row: Unsettled['rows'][number],
-  inserted: Rec | null,
-  current: ReadonlyMap<string, Rec | null>,
-): RowOutcome {
-  if (entry.verb === 'insert') {
-    return inserted === null ? { outcome: 'rejected', key: null } : { outcome: 'applied', key: inserted.key };
-  }
-  const now = row.key === null ? null : (current.get(row.key) ?? null);
-  const applied = entry.verb === 'delete' ? now === null : now !== null && holds(now, row.values);
-  return { outcome: applied ? 'applied' : 'rejected', key: row.key };
-}
-
-/** Whether a record has the values that an update would have given it. */
-function holds(record: Rec, values: Readonly<Record<string, JsonValue>>): boolean {
-  return Object.entries(values).every(
-    ([name, value]) => JSON.stringify(record.values[name] ?? null) === JSON.stringify(value),
+  const { pool, journal, lockTimeout, timeout } = options;
+  const certain = entry.age >= options.certainAfter;
+  return settleRows(
+    { pool, journal, table, session, entry, signal, lockTimeout, timeout },
+    certain ? null : delay(options, entry),
   );
-}
-
-function stateOf(rows: readonly RowOutcome[]): 'applied' | 'refused' | 'partial' {
-  const applied = rows.filter((row) => row.outcome === 'applied').length;
-  return applied === rows.length ? 'applied' : applied === 0 ? 'refused' : 'partial';
 }

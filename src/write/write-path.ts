@@ -5,16 +5,18 @@
  * and `settle` brings it to an end if this process does not.
  */
 import type pg from 'pg';
-import { applyRecords, type Catalog, deleteRecords, type SyncedTable } from '../catalog/index.js';
+import type { Catalog, SyncedTable } from '../catalog/index.js';
 import { FaultError, fault, raise } from '../errors/index.js';
 import type { Batch, BatchRow, Session, Verb, WriteResult } from '../provider/index.js';
-import { isDatabaseAway, type Journal, sqlstateOf, type Ticket } from '../store/index.js';
+import { isDatabaseAway, type Journal, type JournalEntry, sqlstateOf, type Ticket } from '../store/index.js';
 import { DatabaseRefusal, type Evaluation, type LentSession, SessionGone } from '../upstream/index.js';
+import { applyAnswer } from './apply.js';
 import { batchRows, type OldRows } from './batch.js';
 import { type ConfirmedRecord, confirm } from './confirmed.js';
 import { Gate, type GateOptions } from './gate.js';
+import { Known } from './known.js';
 import { clientError, judge, type Verdict } from './outcome.js';
-import { refreshRows } from './refresh.js';
+import { refreshLocked, refreshRows } from './refresh.js';
 import { Stop } from './stop.js';
 import { Writer } from './writer.js';
 
@@ -43,7 +45,7 @@ export interface WritePathOptions extends GateOptions {
 }
 
 /** The places where a fault can strike, in order. */
-export type Boundary = 'evaluated' | 'journalled' | 'confirmed' | 'applying' | 'committed';
+export type Boundary = 'evaluated' | 'journalled' | 'confirmed' | 'applying' | 'committing' | 'committed';
 
 /** What a mutation did. */
 export interface Written {
@@ -56,6 +58,8 @@ const maxRounds = 4;
 export class WritePath {
   readonly #o: WritePathOptions;
   readonly gate: Gate;
+  /** What could not be put in the journal, for whoever settles. */
+  readonly known = new Known();
 
   constructor(options: WritePathOptions) {
     this.#o = options;
@@ -112,7 +116,7 @@ export class WritePath {
 
   async #enter(table: SyncedTable, stop: Stop): Promise<() => void> {
     try {
-      return await this.gate.enter(table.provider, stop.signal);
+      return await this.gate.enter({ ...table, table: table.oid }, stop.signal);
     } catch (error) {
       if (error instanceof FaultError) throw error;
       throw stop.fault(table.provider);
@@ -170,10 +174,18 @@ export class WritePath {
       for (const row of missing) locked.add(row.key);
       await writer.lockKeys([...locked], stop.signal);
       stop.check(table.provider);
+      const inDoubt = await writer.inDoubt(this.#o.journal, [...locked]);
+      if (inDoubt.length > 0) await this.#refreshInDoubt(table, stop, inDoubt);
       evaluation = await this.#evaluate(lent, table);
       if (evaluation.total === 0) return { evaluation, old: new Map() };
     }
     return writer.lockFailed();
+  }
+
+  async #refreshInDoubt(table: SyncedTable, stop: Stop, keys: readonly string[]): Promise<void> {
+    const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(this.#o.timeout)]);
+    await refreshLocked(this.#o.pool, this.#session(table), table, keys, signal, this.#o.lockTimeout);
+    stop.check(table.provider);
   }
 
   async #writeRows(
@@ -214,8 +226,19 @@ export class WritePath {
     );
     const records = confirmedRecords(table, evaluation, rows, verdict);
     const returning =
-      verdict.state === 'applied' ? await this.#returning(lent, records, ticket, table) : { failed: null };
-    await this.#apply(table, lent, writer, ticket, verdict, result, records, upstreamMs);
+      verdict.state === 'applied'
+        ? await this.#returning(lent, records, ticket, table, batch.deadline)
+        : { failed: null };
+    await applyAnswer({ ...this.#o, known: this.known }, writer, {
+      table,
+      facts: lent.facts,
+      batch,
+      ticket,
+      verdict,
+      result,
+      records,
+      upstreamMs,
+    });
     if (verdict.state !== 'applied') {
       this.#refreshGone(table, rows, result);
       throw clientError(table, lent.facts, verdict, result.outcomes, ticket.id);
@@ -229,7 +252,7 @@ export class WritePath {
     const { facts } = lent;
     stop.check(table.provider);
     const plan = this.#session(table).plan(facts.verb, table.resource, batch.rows.length);
-    const ticket = await this.#o.journal.open({
+    const ticket = await this.#open(batch, {
       role: facts.role,
       connection: table.connection,
       provider: table.provider,
@@ -244,10 +267,25 @@ export class WritePath {
     });
     await this.#o.boundary?.('journalled');
     if (stop.signal.aborted) {
+      this.#noteKnown(batch, { state: 'cancelled' });
       await this.#o.journal.cancel(ticket);
       throw stop.fault(table.provider);
     }
     return ticket;
+  }
+
+  /** Without an answer the entry may be in the journal, and nothing will be sent for it. */
+  async #open(batch: Batch, entry: JournalEntry): Promise<Ticket> {
+    try {
+      return await this.#o.journal.open(entry);
+    } catch (error) {
+      this.#noteKnown(batch, { state: 'cancelled' });
+      throw error;
+    }
+  }
+
+  #noteKnown(batch: Batch, report: Parameters<Known['note']>[1]): void {
+    this.known.note(batch.rows[0]?.idempotencyKey ?? '', report);
   }
 
   #session(table: SyncedTable): Session {
@@ -274,78 +312,21 @@ export class WritePath {
     records: readonly ConfirmedRecord[],
     ticket: Ticket,
     table: SyncedTable,
+    deadline: number,
   ): Promise<{ failed: unknown }> {
     try {
-      await lent.evaluateReturning(records);
+      await inTime(lent.evaluateReturning(records), deadline);
       return { failed: null };
     } catch (error) {
       if (error instanceof SessionGone) return { failed: error };
       this.#o.log.warn({ mutation: ticket.id, error: String(error) }, 'RETURNING failed after the API had confirmed');
       const params = { provider: table.provider, mutation: ticket.id };
-      if (!(error instanceof DatabaseRefusal)) return { failed: error };
+      if (!(error instanceof DatabaseRefusal || error instanceof TooLate)) return { failed: error };
       try {
         return raise('returning_failed', { params, schema: table.schema, table: table.name });
       } catch (fault) {
         return { failed: fault };
       }
-    }
-  }
-
-  async #apply(
-    table: SyncedTable,
-    lent: LentSession,
-    writer: Writer,
-    ticket: Ticket,
-    verdict: Verdict,
-    result: WriteResult,
-    records: readonly ConfirmedRecord[],
-    upstreamMs: number,
-  ): Promise<void> {
-    const request = result.requests.at(-1);
-    const rejected = result.outcomes.find((outcome) => outcome.kind !== 'applied');
-    const started = performance.now();
-    try {
-      await this.#o.boundary?.('applying');
-      await writer.commit(async (client) => {
-        const confirmed = records.map((each) => each.record);
-        if (lent.facts.verb !== 'delete') await applyRecords(client, table, confirmed);
-        else
-          await deleteRecords(
-            client,
-            table,
-            confirmed.map((record) => record.key),
-          );
-        await this.#o.journal.finish(client, ticket, {
-          state: verdict.state,
-          rows: verdict.rows,
-          requests: result.requests.length,
-          upstreamMs,
-          localMs: performance.now() - started,
-          ...(request?.requestId === undefined ? {} : { requestId: request.requestId }),
-          ...(rejected === undefined
-            ? {}
-            : { error: { sqlstate: rejected.fault.sqlstate, message: rejected.fault.message } }),
-          ...(verdict.state === 'unknown' ? { settleAfterMs: 0 } : {}),
-        });
-      });
-    } catch (error) {
-      this.#o.log.error({ mutation: ticket.id, error: String(error) }, 'the API answered and the local commit failed');
-      if (verdict.state === 'refused') throw clientError(table, lent.facts, verdict, result.outcomes, ticket.id);
-      await this.#leaveToSettle(ticket, verdict);
-      raise('commit_failed', {
-        params: { provider: table.provider, mutation: ticket.id },
-        schema: table.schema,
-        table: table.name,
-      });
-    }
-  }
-
-  /** Whether this works or not, the entry is settled once its time has come. */
-  async #leaveToSettle(ticket: Ticket, verdict: Verdict): Promise<void> {
-    try {
-      await this.#o.journal.markUnknown(ticket, { rows: verdict.rows, settleAfterMs: 0 });
-    } catch (error) {
-      this.#o.log.warn({ mutation: ticket.id, error: String(error) }, 'a journal entry is left to be settled later');
     }
   }
 
@@ -362,6 +343,23 @@ export class WritePath {
         this.#o.log.warn({ table: table.name, error: String(error) }, 'rows that are gone upstream were not refreshed');
       },
     );
+  }
+}
+
+/** A RETURNING list took longer than the rows can wait to be committed. */
+class TooLate extends Error {}
+
+/** Throws TooLate at the deadline (epoch milliseconds): the session may be one that will never answer. */
+async function inTime(work: Promise<void>, deadline: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new TooLate('it took too long')), Math.max(1, deadline - Date.now()));
+  });
+  work.catch(() => undefined);
+  try {
+    await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

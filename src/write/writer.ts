@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { ident, qualified, type SyncedTable } from '../catalog/index.js';
 import { raise } from '../errors/index.js';
 import type { Verb } from '../provider/index.js';
-import { beginApply, beginWithLocks, isLockTimeout, lockKeys, lockTableShared } from '../store/index.js';
+import { beginApply, beginWithLocks, isLockTimeout, type Journal, lockKeys, lockTableShared } from '../store/index.js';
 import type { OldRows } from './batch.js';
 
 export class Writer {
@@ -12,6 +12,8 @@ export class Writer {
   readonly #table: SyncedTable;
   readonly #lockTimeout: number;
   #inTransaction = false;
+  /** A cancel may still be on its way to this connection: it must not meet another statement. */
+  #cancelled = false;
 
   private constructor(pool: pg.Pool, client: pg.PoolClient, table: SyncedTable, lockTimeout: number) {
     this.#pool = pool;
@@ -42,6 +44,7 @@ export class Writer {
   #cancel(): void {
     const { processID } = this.#client as { readonly processID?: number | null };
     if (processID === undefined || processID === null) return;
+    this.#cancelled = true;
     this.#pool.query('SELECT pg_cancel_backend($1)', [processID]).catch(() => undefined);
   }
 
@@ -95,6 +98,11 @@ export class Writer {
     });
   }
 
+  /** Which of these keys, whose locks are held, have a write of unknown outcome. */
+  inDoubt(journal: Journal, keys: readonly string[]): Promise<readonly string[]> {
+    return journal.inDoubt(this.#client, this.#table.oid, keys);
+  }
+
   /** Runs the work in the transaction that holds the locks, and commits it. */
   async commit(work: (client: pg.ClientBase) => Promise<void>): Promise<void> {
     if (this.#inTransaction) await lockTableShared(this.#client, this.#table.oid);
@@ -119,6 +127,6 @@ export class Writer {
 
   /** Gives the connection back, or drops it. */
   close(sound: boolean): void {
-    this.#client.release(!sound || this.#inTransaction);
+    this.#client.release(!sound || this.#inTransaction || this.#cancelled);
   }
 }

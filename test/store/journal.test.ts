@@ -196,6 +196,7 @@ describe('settling', () => {
         rows: [{ key: 'u', values: { email: 'u' }, idempotencyKey: 'k-u' }],
         sentAt: expect.any(Number),
         attempts: 0,
+        age: expect.any(Number),
       },
     ]);
     expect(await journal.claimUnsettled(10, 60_000)).toEqual([]);
