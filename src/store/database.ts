@@ -39,6 +39,9 @@ export const internalOptions: string = Object.entries(sessionSettings)
 export function internalPool(config: pg.PoolConfig, onError: (error: Error) => void): pg.Pool {
   const pool = new pg.Pool({ ...config, options: internalOptions });
   pool.on('error', onError);
+  // A connection that is lost while it is lent out and idle (a write waits for the API) has nobody else to listen, and
+  // would end the process. Whoever holds it learns of the loss from the next query.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 
