@@ -3,6 +3,8 @@ import { FaultError, fault } from '../errors/index.js';
 import type { StopReason } from '../upstream/index.js';
 
 export class Stop {
+  /** When the statement began, by the monotonic clock. */
+  readonly begun = performance.now();
   /** When the statement's own time is up, in epoch milliseconds; infinite where it has no limit. */
   readonly deadline: number;
   readonly #controller = new AbortController();

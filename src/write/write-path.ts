@@ -215,7 +215,7 @@ export class WritePath {
     const records = confirmedRecords(table, evaluation, rows, verdict);
     const returning =
       verdict.state === 'applied' ? await this.#returning(lent, records, ticket, table) : { failed: null };
-    await this.#apply(table, lent, writer, ticket, verdict, result, records, upstreamMs);
+    await this.#apply(table, lent, writer, ticket, verdict, result, records, { begun: stop.begun, upstreamMs });
     if (verdict.state !== 'applied') {
       this.#refreshGone(table, rows, result);
       throw clientError(table, lent.facts, verdict, result.outcomes, ticket.id);
@@ -308,11 +308,11 @@ export class WritePath {
     verdict: Verdict,
     result: WriteResult,
     records: readonly ConfirmedRecord[],
-    upstreamMs: number,
+    spent: { readonly begun: number; readonly upstreamMs: number },
   ): Promise<void> {
     const request = result.requests.at(-1);
     const rejected = result.outcomes.find((outcome) => outcome.kind !== 'applied');
-    const started = performance.now();
+    const { begun, upstreamMs } = spent;
     try {
       await this.#o.boundary?.('applying');
       await writer.commit(async (client) => {
@@ -329,7 +329,7 @@ export class WritePath {
           rows: verdict.rows,
           requests: result.requests.length,
           upstreamMs,
-          localMs: performance.now() - started,
+          localMs: performance.now() - begun - upstreamMs,
           ...(request?.requestId === undefined ? {} : { requestId: request.requestId }),
           ...(rejected === undefined
             ? {}
