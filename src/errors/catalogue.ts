@@ -2,6 +2,9 @@
  * Every error that Upwrite itself can give a client, as data. The README's table is generated from this file.
  * SQLSTATEs are PostgreSQL's own where one fits (manual, appendix A); class UW is Upwrite's.
  * Class 08 is used only while a session is being set up or torn down: pools take it for a lost connection.
+ *
+ * A client sees an entry's name too, as `upwrite.<name>` in the field that Postgres has for the routine that reported
+ * an error, since several entries may share a SQLSTATE. The guard alone cannot: PL/pgSQL fills that field in itself.
  */
 
 /** Whether sending the same statement again can help: never, after a while, or once the journal has settled it. */
@@ -67,19 +70,21 @@ const entries = {
     retry: 'never',
     when: 'The statement sets a column that the API sets itself or does not let change',
     message: 'column "{column}" of table "{table}" cannot be set by {verb}',
-    detail: '{provider} computes it or does not let it change.',
+    detail: '{provider} sets it itself or does not let it change. Nothing was sent.',
+    hint: 'Leave the column out of the statement.',
   },
   record_gone: {
     sqlstate: '40001',
     retry: 'later',
-    when: 'The record no longer exists upstream; the local row is refreshed',
+    when: 'The record no longer exists in the API; the row is being removed here too',
     message: '{provider} no longer has a record that this statement changes',
+    hint: 'The table is being brought up to date: run the statement again.',
   },
   // The statement cannot be sent.
   too_many_rows: {
     sqlstate: '54000',
     retry: 'never',
-    when: 'The statement has more rows than one API request takes; nothing was sent',
+    when: "The statement has more rows than one API request takes, or than the connection's `limits` allow",
     message: '{verb} on table "{table}" has {count} rows, more than the {limit} that one {provider} request takes',
     detail: 'Nothing was sent.',
     hint: 'Split the statement into batches of at most {limit} rows.',
@@ -87,28 +92,40 @@ const entries = {
   unsupported: {
     sqlstate: '0A000',
     retry: 'never',
-    when: 'The statement cannot be one API request',
+    when: 'The statement cannot be turned into one API request',
     message: '{what} is not supported on table "{table}", which is synced with {provider}',
+    detail: 'Nothing was sent.',
   },
   verb_not_offered: {
     sqlstate: '0A000',
     retry: 'never',
     when: 'The API has no such operation on this table',
     message: '{provider} does not offer {verb} on table "{table}"',
+    detail: 'Nothing was sent.',
   },
   in_transaction: {
     sqlstate: '25001',
     retry: 'never',
-    when: 'The configuration rejects writes to synced tables inside a transaction block',
+    when: 'A write to a synced table inside BEGIN … COMMIT, with `transactions: reject` in the configuration',
     message: '{verb} on table "{table}" cannot run inside a transaction block',
     detail: 'A write to {provider} cannot be rolled back, and the configuration says transactions: reject.',
+    hint: 'Run the statement outside of BEGIN … COMMIT.',
+  },
+  not_configured: {
+    sqlstate: '55000',
+    retry: 'never',
+    when: 'The table belongs to a connection that is not in the configuration any more',
+    message: 'table "{table}" is synced by connection "{connection}", which is not configured',
+    detail: 'Nothing was sent.',
+    hint: 'Put the connection back into the configuration, or drop the table.',
   },
   // The API could not be asked, or did not answer.
   rate_limited: {
     sqlstate: '53400',
     retry: 'later',
-    when: "The API's rate limit is used up for longer than the statement may wait; nothing was sent",
+    when: "The API's rate limit is used up for longer than the statement may wait; the message says how long",
     message: '{provider} rate limit reached, retry in {seconds} s',
+    detail: 'Nothing was applied.',
   },
   upstream_unavailable: {
     sqlstate: '58030',
@@ -122,28 +139,32 @@ const entries = {
     retry: 'never',
     when: "The API refused Upwrite's own credentials",
     message: '{provider} refused the credentials of connection "{connection}"',
+    detail: 'Nothing was applied.',
     hint: 'Run "upwrite check" and renew the credentials in the configuration.',
   },
   outcome_unknown: {
     sqlstate: '40003',
     retry: 'settle',
-    when: 'The request was sent and no answer came; the journal settles it',
+    when: 'The request was sent and no usable answer came; Upwrite finds out and brings the table in line',
     message: '{provider} did not say whether the write was applied',
-    detail: 'The row may not be in the database yet. Journal entry {mutation} settles it with {provider}.',
+    detail: 'The rows may not be in the database yet. Upwrite is finding out from {provider}.',
+    hint: 'Before you send it again, see what became of it: SELECT state FROM upwrite.mutations WHERE id = {mutation}',
   },
   commit_failed: {
     sqlstate: '40003',
     retry: 'settle',
-    when: 'The API accepted the write and the local commit failed; the journal settles it',
+    when: 'The API accepted the write and the commit in the database failed; Upwrite catches up',
     message: '{provider} accepted the write, but it is not in the database yet',
-    detail: 'Reading it back is not safe until journal entry {mutation} is settled.',
+    detail: 'Reading the rows back is not safe until Upwrite has caught up with {provider}.',
+    hint: 'Do not send it again. See when it is done: SELECT state FROM upwrite.mutations WHERE id = {mutation}',
   },
   returning_failed: {
     sqlstate: '40003',
     retry: 'never',
-    when: 'The write was applied, and the RETURNING list failed afterwards',
+    when: 'The write was applied, here as well, and only its RETURNING list failed afterwards',
     message: '{provider} applied the write, but its RETURNING list could not be evaluated',
-    detail: 'The rows are in the database. Journal entry {mutation} lists them.',
+    detail: 'The rows are in the database.',
+    hint: 'Do not send it again: read the rows with a SELECT.',
   },
   partially_applied: {
     sqlstate: 'UW001',
@@ -154,14 +175,14 @@ const entries = {
   lock_timeout: {
     sqlstate: '55P03',
     retry: 'later',
-    when: 'A row of the statement is locked by another session, or by this one; nothing was sent',
+    when: 'A row of the statement is locked: by another write, by another session, or by this very transaction',
     message: 'could not lock the rows of table "{table}" within {seconds} s',
     detail: 'Nothing was sent to {provider}.',
   },
   queue_timeout: {
     sqlstate: '53400',
     retry: 'later',
-    when: 'Too many writes are in flight and none ended in time; nothing was sent',
+    when: 'More writes at once than `writes.maxInFlight`, and none ended within `writes.queueTimeout`',
     message: 'too many writes to {provider} are in flight',
     detail: 'Nothing was sent. The statement waited {seconds} s for its turn.',
   },
@@ -177,6 +198,13 @@ const entries = {
     retry: 'later',
     when: 'statement_timeout ended the statement before anything was sent',
     message: 'canceling statement due to statement timeout',
+    detail: 'Nothing was sent to {provider}.',
+  },
+  database_failed: {
+    sqlstate: '58000',
+    retry: 'later',
+    when: "A statement on Upwrite's own connection to the database failed before anything was sent",
+    message: 'Upwrite could not prepare the write in the database: {what}',
     detail: 'Nothing was sent to {provider}.',
   },
   internal: {
@@ -203,7 +231,7 @@ const entries = {
     retry: 'later',
     when: "Upwrite's maximum of client connections is reached",
     message: 'sorry, too many clients already',
-    detail: 'Upwrite accepts {limit} connections.',
+    detail: 'Upwrite accepts at most {limit} connections.',
   },
   tls_required: {
     sqlstate: '28000',
@@ -215,8 +243,9 @@ const entries = {
   channel_binding: {
     sqlstate: '28000',
     retry: 'never',
-    when: 'The client insists on SCRAM channel binding, which ends where TLS ends',
+    when: 'The client asks for SCRAM channel binding, and TLS is used to Upwrite and from there to the database',
     message: 'SCRAM channel binding is not possible through Upwrite',
+    detail: 'TLS ends at Upwrite, and the database would take the login for intercepted.',
     hint: 'Add channel_binding=disable to the connection parameters.',
   },
   login_timeout: {
@@ -235,10 +264,10 @@ const entries = {
   direct_write: {
     sqlstate: '25006',
     retry: 'never',
-    when: 'A change of a synced table was committed around Upwrite; raised by the guard in the database',
+    when: 'COMMIT of a change that did not come as a plain statement through Upwrite; raised in the database',
     message: 'table "{table}" is synced with {provider} and can be changed only through Upwrite',
     detail: 'Nothing was changed.',
-    hint: "Connect to Upwrite's address and run a plain INSERT, UPDATE or DELETE there.",
+    hint: 'Connect to Upwrite and write a plain INSERT, UPDATE or DELETE of the table; not through a function, a view, a trigger or a cascading foreign key.',
   },
 } as const satisfies Record<string, CatalogueEntry>;
 

@@ -1,2 +1,3 @@
 export { type CatalogueEntry, catalogue, type FaultCode, type Retry } from './catalogue.js';
 export { type Fault, type FaultDetails, FaultError, fault, raise } from './fault.js';
+export { errorTableMarkdown } from './table.js';

@@ -8,7 +8,13 @@ import type { Batch, Outcome, Rec, Resource, Session, Values, Verb, WriteResult 
 import type { Kit } from './kit.js';
 
 /** The faults that a session may throw out of `write` because nothing was applied. */
-const nothingApplied = new Set(['rate_limited', 'upstream_unavailable', 'credentials_refused', 'write_cancelled']);
+const nothingApplied = new Set([
+  'rate_limited',
+  'upstream_unavailable',
+  'credentials_refused',
+  'write_cancelled',
+  'write_timed_out',
+]);
 
 function everyRow(batch: Batch, outcome: Outcome): readonly Outcome[] {
   return batch.rows.map(() => outcome);

@@ -67,7 +67,10 @@ describe('httpRequest', () => {
     await new Promise<void>((resolve) => closed.listen(0, '127.0.0.1', resolve));
     const { port } = closed.address() as AddressInfo;
     await new Promise((resolve) => closed.close(resolve));
-    expect(await failure(send(`http://127.0.0.1:${port}/`))).toMatchObject({ fate: 'unsent', words: 'ECONNREFUSED' });
+    expect(await failure(send(`http://127.0.0.1:${port}/`))).toMatchObject({
+      fate: 'unsent',
+      words: 'no connection could be made (ECONNREFUSED)',
+    });
     expect(await failure(send('http://host.invalid/'))).toMatchObject({ fate: 'unsent', kind: 'network' });
     // A server that does not speak TLS: the handshake fails, the request stays here.
     expect(await failure(send(base.replace('http:', 'https:')))).toMatchObject({ fate: 'unsent' });

@@ -146,7 +146,9 @@ export async function httpRequest(request: HttpRequest): Promise<HttpAnswer> {
   } catch (error) {
     outgoing.destroy();
     if (ended !== undefined) throw ended;
-    throw fail('network', connected ? 'unknown' : 'unsent', codeOf(error), error);
+    const code = codeOf(error);
+    if (!connected) throw fail('network', 'unsent', `no connection could be made (${code})`, error);
+    throw fail('network', 'unknown', `the connection broke before the answer had come (${code})`, error);
   } finally {
     clearTimeout(timer);
     request.signal.removeEventListener('abort', abort);

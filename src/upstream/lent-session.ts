@@ -46,15 +46,24 @@ export interface ConfirmedRow {
   readonly overlay: string;
 }
 
-/** The database refused something in the client's session; the frame is its ErrorResponse, to be passed on as it is. */
+/**
+ * The database refused something in the client's session; the frame is its ErrorResponse, to be passed on as it is. The
+ * message is the database's own, where the session's encoding can be read as UTF-8.
+ */
 export class DatabaseRefusal extends Error {
   readonly frame: Buffer;
 
   constructor(frame: Buffer) {
-    super('the database refused the statement');
+    super(primaryMessage(frame));
     this.name = 'DatabaseRefusal';
     this.frame = frame;
   }
+}
+
+/** Field M of an ErrorResponse (manual, "Error and Notice Message Fields"). */
+function primaryMessage(frame: Buffer): string {
+  const fields = frame.toString('utf8', 5).split('\0');
+  return fields.find((field) => field.startsWith('M'))?.slice(1) ?? 'the database refused the statement';
 }
 
 /** The client's connection or the backend's is gone: there is nobody to answer. */

@@ -61,6 +61,7 @@ function fields(severity: Severity, fault: NoticeFields): Buffer {
   add('t', fault.table);
   add('c', fault.column);
   add('n', fault.constraint);
+  if (fault.code !== undefined) add('R', `upwrite.${fault.code}`);
   parts.push(Buffer.from([0]));
   return Buffer.concat(parts);
 }
@@ -76,6 +77,8 @@ export interface NoticeFields {
   readonly table?: string;
   readonly column?: string;
   readonly constraint?: string;
+  /** Upwrite's own name of the error, shown as the routine that reported it. */
+  readonly code?: string;
 }
 
 /** An ErrorResponse in UTF-8. FATAL ends the session. */

@@ -26,6 +26,8 @@ export interface Answered {
   readonly verdict: Verdict;
   readonly result: WriteResult;
   readonly records: readonly ConfirmedRecord[];
+  /** When the statement began, on the clock of `performance.now`. */
+  readonly begun: number;
   readonly upstreamMs: number;
 }
 
@@ -34,8 +36,7 @@ export interface Answered {
  * client may be told is thrown: `commit_failed`, or the API's own refusal or doubt.
  */
 export async function applyAnswer(options: ApplyOptions, writer: Writer, answered: Answered): Promise<void> {
-  const { table, records, ticket } = answered;
-  const started = performance.now();
+  const { table, records, ticket, begun, upstreamMs } = answered;
   try {
     await options.boundary?.('applying');
     await writer.commit(async (client) => {
@@ -43,7 +44,7 @@ export async function applyAnswer(options: ApplyOptions, writer: Writer, answere
       const keys = confirmed.map((record) => record.key);
       if (answered.facts.verb === 'delete') await deleteRecords(client, table, keys);
       else await applyRecords(client, table, confirmed);
-      const report = { ...reportOf(answered), localMs: performance.now() - started };
+      const report = { ...reportOf(answered), localMs: performance.now() - begun - upstreamMs };
       await options.journal.finish(client, ticket, report);
       await options.boundary?.('committing');
     });

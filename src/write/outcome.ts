@@ -92,7 +92,7 @@ function partial(table: SyncedTable, facts: MutationFacts, outcomes: readonly Ou
   const refused: string[] = [];
   for (const [i, outcome] of outcomes.entries()) {
     if (outcome.kind === 'applied') applied.push(`row ${i + 1} (${outcome.record.key})`);
-    else refused.push(`row ${i + 1}: ${outcome.fault.detail ?? outcome.fault.message}`);
+    else refused.push(`row ${i + 1}: ${(outcome.fault.detail ?? outcome.fault.message).replace(/\.$/, '')}`);
   }
   const shown = (list: readonly string[]): string =>
     list.length <= maxNamed

@@ -3,6 +3,10 @@ import { FaultError, fault } from '../errors/index.js';
 import type { StopReason } from '../upstream/index.js';
 
 export class Stop {
+  /** When the statement began, by the monotonic clock. */
+  readonly begun = performance.now();
+  /** When the statement's own time is up, in epoch milliseconds; infinite where it has no limit. */
+  readonly deadline: number;
   readonly #controller = new AbortController();
   readonly #timer: NodeJS.Timeout | undefined;
   readonly #source: AbortSignal;
@@ -11,6 +15,7 @@ export class Stop {
   /** `timeout` in milliseconds; 0 for none. */
   constructor(source: AbortSignal, timeout: number) {
     this.#source = source;
+    this.deadline = timeout > 0 ? Date.now() + timeout : Number.POSITIVE_INFINITY;
     this.#forward = () => this.#controller.abort(source.reason);
     source.addEventListener('abort', this.#forward);
     if (source.aborted) this.#forward();
@@ -34,12 +39,15 @@ export class Stop {
     return new FaultError(fault(code, { params: { provider } }));
   }
 
-  /** A signal that aborts `grace` milliseconds after the statement was stopped: for a request that is under way. */
-  withGrace(grace: number): { readonly signal: AbortSignal; done(): void } {
+  /**
+   * A signal that aborts `grace` milliseconds after the statement was stopped: for a request that is under way. Its
+   * reason is the client's error, for where nothing has been sent by then.
+   */
+  withGrace(grace: number, provider: string): { readonly signal: AbortSignal; done(): void } {
     const late = new AbortController();
     let timer: NodeJS.Timeout | undefined;
     const begin = (): void => {
-      timer = setTimeout(() => late.abort(this.signal.reason), grace);
+      timer = setTimeout(() => late.abort(this.fault(provider)), grace);
     };
     this.signal.addEventListener('abort', begin);
     if (this.signal.aborted) begin();

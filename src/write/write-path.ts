@@ -212,7 +212,7 @@ export class WritePath {
       verb: lent.facts.verb,
       resource: table.resource,
       rows,
-      deadline: Date.now() + this.#o.timeout,
+      deadline: Math.min(Date.now() + this.#o.timeout, stop.deadline + this.#o.stopGrace),
     };
     const ticket = await this.#journal(lent, table, stop, batch);
     const started = performance.now();
@@ -237,6 +237,7 @@ export class WritePath {
       verdict,
       result,
       records,
+      begun: stop.begun,
       upstreamMs,
     });
     if (verdict.state !== 'applied') {
@@ -291,11 +292,15 @@ export class WritePath {
   #session(table: SyncedTable): Session {
     const session = this.#o.session(table.connection);
     if (session !== undefined) return session;
-    return raise('internal', { params: { what: `connection "${table.connection}" is not configured` } });
+    return raise('not_configured', {
+      params: { connection: table.connection, table: table.name },
+      schema: table.schema,
+      table: table.name,
+    });
   }
 
   async #confirm(table: SyncedTable, stop: Stop, batch: Batch): Promise<WriteResult> {
-    const patience = stop.withGrace(this.#o.stopGrace);
+    const patience = stop.withGrace(this.#o.stopGrace, table.provider);
     try {
       return await this.#session(table).write(batch, patience.signal);
     } finally {
@@ -323,7 +328,12 @@ export class WritePath {
       const params = { provider: table.provider, mutation: ticket.id };
       if (!(error instanceof DatabaseRefusal || error instanceof TooLate)) return { failed: error };
       try {
-        return raise('returning_failed', { params, schema: table.schema, table: table.name });
+        return raise('returning_failed', {
+          params,
+          context: `the database answered: ${error.message}`,
+          schema: table.schema,
+          table: table.name,
+        });
       } catch (fault) {
         return { failed: fault };
       }
@@ -368,9 +378,12 @@ function translate(error: unknown, table: SyncedTable, stop: Stop): unknown {
   const code = sqlstateOf(error);
   if (code === '57014' && stop.signal.aborted) return stop.fault(table.provider);
   if (error instanceof FaultError || error instanceof DatabaseRefusal || error instanceof SessionGone) return error;
-  if (!isDatabaseAway(error)) return error;
+  if (code === undefined && !isDatabaseAway(error)) return error;
   const what = error instanceof Error ? error.message : 'unknown reason';
-  return new FaultError(fault('database_unreachable', { params: { what } }), { cause: error });
+  const place = { schema: table.schema, table: table.name };
+  return new FaultError(fault('database_failed', { params: { what, provider: table.provider }, ...place }), {
+    cause: error,
+  });
 }
 
 function confirmedRecords(

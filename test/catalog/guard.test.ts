@@ -11,7 +11,7 @@ const refusal = {
   code: '25006',
   message: 'table "contacts" is synced with salesforce and can be changed only through Upwrite',
   detail: 'Nothing was changed.',
-  hint: "Connect to Upwrite's address and run a plain INSERT, UPDATE or DELETE there.",
+  hint: 'Connect to Upwrite and write a plain INSERT, UPDATE or DELETE of the table; not through a function, a view, a trigger or a cascading foreign key.',
   schema: 'salesforce',
   table: 'contacts',
 };

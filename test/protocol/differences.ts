@@ -20,9 +20,12 @@ interface Difference {
 interface Violation {
   /** Prefix of the lines of the connection that gets it. */
   readonly to: string;
-  /** ErrorResponse without its type: severity, severity not translated, SQLSTATE, message. */
+  /** ErrorResponse without its type: severity, severity not translated, SQLSTATE, message, Upwrite's code. */
   readonly body: string;
 }
+
+/** The field in which the proxy's own errors carry their name in the catalogue. */
+const ownCode = 'Rupwrite.protocol_violation';
 
 const list = {
   'answers a broken message': {
@@ -32,7 +35,7 @@ const list = {
   },
   'refuses an unknown type itself': {
     reason: 'A type that no client may send ends the session at the proxy; its FATAL lacks the place in the source',
-    proxy: (direct) => direct.map((line) => line.replace(/(C08P01.*?)\\00F.*$/, '$1\\00\\00')),
+    proxy: (direct) => direct.map((line) => line.replace(/(C08P01.*?)\\00F.*$/, `$1\\00${ownCode}\\00\\00`)),
   },
   'refuses stuffed plain text unread': {
     reason: 'The database agrees to encrypt and then drops the connection; the proxy refuses before it agrees',
@@ -66,7 +69,7 @@ export const differences: Readonly<Record<DifferenceName, Difference>> = list;
 
 /** What the proxy has to read as where the database reads as `direct`. */
 export function allowed(direct: readonly string[], { because, says, to }: Allowed): readonly string[] {
-  const body = `SFATAL\\00VFATAL\\00C08P01\\00M${says ?? ''}\\00\\00`;
+  const body = `SFATAL\\00VFATAL\\00C08P01\\00M${says ?? ''}\\00${ownCode}\\00\\00`;
   return differences[because].proxy(direct, { to: `${to ?? 'A'}: `, body });
 }
 

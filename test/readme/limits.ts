@@ -1,0 +1,76 @@
+/** What each provider declares of its writes, asked of the provider itself in front of its stand-in. */
+import {
+  createKit,
+  createRegistry,
+  type Resource,
+  type Session,
+  silentLog,
+  type Verb,
+} from '../../src/provider/index.js';
+import type { StandModule } from '../conformance/stand.js';
+
+const verbs: readonly Verb[] = ['insert', 'update', 'delete'];
+const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+
+interface Declared {
+  readonly session: Session;
+  readonly resources: readonly Resource[];
+}
+
+/** `200`, `1–100` where tables differ, `1 (to 100)` where a configuration may raise it, – where it is not offered. */
+function rows(resources: readonly Resource[], verb: Verb): string {
+  const limits = resources.flatMap((resource) => resource.writes[verb] ?? []);
+  if (limits.length === 0) return '–';
+  const max = range(limits.map((limit) => limit.max));
+  const ceiling = Math.max(...limits.map((limit) => limit.ceiling));
+  return ceiling > Math.max(...limits.map((limit) => limit.max)) ? `${max} (to ${ceiling})` : max;
+}
+
+function range(numbers: readonly number[]): string {
+  const least = Math.min(...numbers);
+  const most = Math.max(...numbers);
+  return least === most ? String(most) : `${least}–${most}`;
+}
+
+/** API calls that a statement with as many rows as it may have costs, over all tables and verbs. */
+function calls({ session, resources }: Declared): string {
+  return range(
+    resources.flatMap((resource) =>
+      verbs.flatMap((verb) => {
+        const limit = resource.writes[verb];
+        return limit === undefined ? [] : [session.plan(verb, resource, limit.max).calls];
+      }),
+    ),
+  );
+}
+
+function atomic(resources: readonly Resource[]): string {
+  const all = new Set(resources.flatMap((resource) => verbs.flatMap((verb) => resource.writes[verb]?.atomic ?? [])));
+  return all.size > 1 ? 'by table' : all.has(true) ? 'yes' : 'no';
+}
+
+async function line(name: string): Promise<string> {
+  const { start }: StandModule = await import(`../conformance/stands/${name}.${extension}`);
+  const stand = await start();
+  try {
+    const provider = (await createRegistry().load(name)).configure(stand.config);
+    const session = provider.open(createKit({ connection: name, provider: name, log: silentLog }));
+    const resources = await session.describe(AbortSignal.timeout(30_000));
+    const counts = verbs.map((verb) => rows(resources, verb));
+    const cells = [`[${name}](providers/${name}/README.md)`, ...counts];
+    return `| ${[...cells, atomic(resources), calls({ session, resources })].join(' | ')} |`;
+  } finally {
+    await stand.close();
+  }
+}
+
+/** One line a provider. */
+export async function limitsMarkdown(): Promise<string> {
+  const lines: string[] = [];
+  for (const name of await createRegistry().names()) lines.push(await line(name));
+  return [
+    '| provider | INSERT | UPDATE | DELETE | all or nothing | API calls |',
+    '|---|---|---|---|---|---|',
+    ...lines,
+  ].join('\n');
+}
