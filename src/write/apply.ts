@@ -7,7 +7,7 @@ import type { MutationFacts } from '../upstream/index.js';
 import type { ConfirmedRecord } from './confirmed.js';
 import type { Known } from './known.js';
 import { clientError, type Verdict } from './outcome.js';
-import type { Boundary, WriteLog } from './write-path.js';
+import type { Boundary, WriteLog } from './watch.js';
 import type { Writer } from './writer.js';
 
 export interface ApplyOptions {

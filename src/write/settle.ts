@@ -12,7 +12,7 @@ import type { Session } from '../provider/index.js';
 import { isDatabaseAway, type Journal, NotOwner, type RowOutcome, type Unsettled } from '../store/index.js';
 import type { Known } from './known.js';
 import { settleRows, WhoseIsIt } from './settle-rows.js';
-import type { WriteLog } from './write-path.js';
+import type { WriteLog } from './watch.js';
 
 export interface SettlerOptions {
   readonly pool: pg.Pool;

@@ -18,13 +18,8 @@ import { Known } from './known.js';
 import { clientError, judge, type Verdict } from './outcome.js';
 import { refreshLocked, refreshRows } from './refresh.js';
 import { Stop } from './stop.js';
+import type { Boundary, WriteLog } from './watch.js';
 import { Writer } from './writer.js';
-
-export interface WriteLog {
-  info(fields: Readonly<Record<string, unknown>>, message: string): void;
-  warn(fields: Readonly<Record<string, unknown>>, message: string): void;
-  error(fields: Readonly<Record<string, unknown>>, message: string): void;
-}
 
 export interface WritePathOptions extends GateOptions {
   /** Connections of Upwrite's own role; at least as many as writes in flight. */
@@ -43,9 +38,6 @@ export interface WritePathOptions extends GateOptions {
   /** Called at the boundaries of a write; tests cut it there. */
   readonly boundary?: (name: Boundary) => Promise<void>;
 }
-
-/** The places where a fault can strike, in order. */
-export type Boundary = 'evaluated' | 'journalled' | 'confirmed' | 'applying' | 'committing' | 'committed';
 
 /** What a mutation did. */
 export interface Written {
