@@ -4,6 +4,7 @@ import { type Sandboxes, startSandboxes } from '../../fixtures/index.js';
 import { type Command, type CommandContext, type Embedded, startEmbedded, stopRequested } from '../cli/index.js';
 import { type Config, parseConfig, parseDatabaseUrl } from '../config/index.js';
 import type { Registry } from '../provider/index.js';
+import type { Progress } from '../sync/index.js';
 import { createLog } from '../telemetry/index.js';
 import { type Running, serve } from './serve.js';
 import { takeTour } from './tour.js';
@@ -48,7 +49,7 @@ async function runDemo(
     log: createLog({ level: 'warn', format: 'pretty' }),
     grant: { write: [clientRole] },
     onStep: step,
-    onProgress: ({ table, rows, state }) => step(`  ${table.schema}.${table.name}: ${rows} rows, ${state}`),
+    onProgress: progressLines(step),
   });
   cleanup.push(() => running.stop());
   await Promise.race([running.sync.firstSync, stop]);
@@ -63,6 +64,18 @@ async function runDemo(
   }
   step('\nStopping …');
   return 0;
+}
+
+/** A line for each page of a first listing, and afterwards one for each change of a table's state. */
+function progressLines(step: (line: string) => void): (progress: Progress) => void {
+  const last = new Map<number, string>();
+  return ({ table, rows, state, reason }) => {
+    const line = `  ${table.schema}.${table.name}: ${rows} rows, ${state}${reason === null ? '' : `: ${reason}`}`;
+    const key = state === 'backfilling' ? line : `${state} ${reason}`;
+    if (last.get(table.oid) === key || (state === 'backfilling' && rows === 0)) return;
+    last.set(table.oid, key);
+    step(line);
+  };
 }
 
 /** UPWRITE_LISTEN takes another address than 127.0.0.1:6432. */

@@ -17,15 +17,16 @@ export interface Proxy {
   close(): Promise<void>;
 }
 
-/** Starts listening. Rejects with the system's error when the address cannot be bound. */
+/** Starts listening. Rejects with an Error that says what to do when the address cannot be bound. */
 export async function startProxy(options: ProxyOptions): Promise<Proxy> {
   const acceptor = new Acceptor(options);
   const server = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true, keepAlive: true });
   server.on('connection', (socket) => void acceptor.accept(socket));
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    server.once('error', (error) => reject(unbindable(error, options)));
     server.listen({ host: options.host, port: options.port, backlog: 1024 }, () => {
-      server.off('error', reject);
+      server.removeAllListeners('error');
+      server.on('error', (error) => options.log.error({ error: error.message }, 'the listener failed'));
       resolve();
     });
   });
@@ -40,6 +41,17 @@ export async function startProxy(options: ProxyOptions): Promise<Proxy> {
       await closed;
     },
   };
+}
+
+function unbindable(error: Error, { host, port }: ProxyOptions): Error {
+  const code = 'code' in error ? error.code : undefined;
+  const address = `${host}:${port}`;
+  if (code === 'EADDRINUSE') {
+    return new Error(`${address} is taken by another program: stop that one, or choose another address with "listen"`, {
+      cause: error,
+    });
+  }
+  return new Error(`cannot listen on ${address}: ${error.message}`, { cause: error });
 }
 
 class Acceptor {
