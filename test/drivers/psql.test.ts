@@ -80,7 +80,7 @@ describe(hasPsql ? 'psql' : 'psql is not installed', () => {
 
   it.skipIf(!hasPsql)('logs in over TLS up to verify-full', async () => {
     const { cluster } = found();
-    const full = `host=localhost hostaddr=127.0.0.1 user=battery_scram password=pw-scram channel_binding=disable`;
+    const full = `host=localhost hostaddr=127.0.0.1 user=battery_scram password=pw-scram`;
     const { stdout } = await same(
       'select current_user;\n',
       `${full} sslmode=verify-full sslrootcert=${cluster.tls.cert}`,

@@ -9,6 +9,8 @@ export interface Allowed {
   readonly says?: string;
   /** The connection that gets it; A unless given. */
   readonly to?: string;
+  /** Lines of the database's own farewell whose place it takes. */
+  readonly insteadOf?: number;
 }
 
 interface Difference {
@@ -20,6 +22,7 @@ interface Difference {
 interface Violation {
   /** Prefix of the lines of the connection that gets it. */
   readonly to: string;
+  readonly insteadOf: number;
   /** ErrorResponse without its type: severity, severity not translated, SQLSTATE, message, Upwrite's code. */
   readonly body: string;
 }
@@ -68,12 +71,12 @@ export type DifferenceName = keyof typeof list;
 export const differences: Readonly<Record<DifferenceName, Difference>> = list;
 
 /** What the proxy has to read as where the database reads as `direct`. */
-export function allowed(direct: readonly string[], { because, says, to }: Allowed): readonly string[] {
+export function allowed(direct: readonly string[], { because, says, to, insteadOf }: Allowed): readonly string[] {
   const body = `SFATAL\\00VFATAL\\00C08P01\\00M${says ?? ''}\\00${ownCode}\\00\\00`;
-  return differences[because].proxy(direct, { to: `${to ?? 'A'}: `, body });
+  return differences[because].proxy(direct, { to: `${to ?? 'A'}: `, insteadOf: insteadOf ?? 0, body });
 }
 
-function beforeClosed(lines: readonly string[], { to, body }: Violation): readonly string[] {
+function beforeClosed(lines: readonly string[], { to, insteadOf, body }: Violation): readonly string[] {
   const at = lines.indexOf(`${to}closed`);
-  return [...lines.slice(0, at), `${to}E ${body}`, ...lines.slice(at)];
+  return [...lines.slice(0, at - insteadOf), `${to}E ${body}`, ...lines.slice(at)];
 }

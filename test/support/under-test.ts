@@ -66,7 +66,7 @@ async function startUpwrite(cluster: Cluster, options: UnderTestOptions): Promis
   const database =
     options.unixSocket === true
       ? `postgres://postgres@/battery?host=${encodeURIComponent(cluster.socketDirectory)}&port=${cluster.port}`
-      : `postgres://postgres@${cluster.host}:${cluster.port}/battery`;
+      : `postgres://postgres@${cluster.host}:${cluster.port}/battery?sslmode=disable`;
   const tls = `tls:\n  cert: ${cluster.tls.cert}\n  key: ${cluster.tls.key}\n`;
   await writeFile(file, `listen: 127.0.0.1:${port}\ndatabase: ${database}\n${tls}${options.config ?? ''}`);
   const args = [built('src/main.js'), 'start', '--config', file];

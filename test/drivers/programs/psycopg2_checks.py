@@ -54,7 +54,7 @@ def logins():
         connect("postgres", dbname="no such")
     except psycopg2.OperationalError as error:
         check("unknown database", 'database "no such" does not exist' in str(error), True)
-    conn = connect("battery_scram", password="pw-scram", sslmode="verify-ca", sslrootcert=CA, channel_binding="disable")
+    conn = connect("battery_scram", password="pw-scram", sslmode="verify-ca", sslrootcert=CA)
     check("tls verify-ca", conn.info.ssl_in_use, True)
     conn.close()
 

@@ -48,10 +48,7 @@ const spoiled = (name: string, spoil: (serverFirst: string, good: string) => Buf
 });
 
 const initial = (data: string): Buffer => fe.saslInitial('SCRAM-SHA-256', data);
-const broken: Allowed = {
-  because: 'answers a broken message',
-  says: `invalid message length in a message of type ${'p'.charCodeAt(0)}`,
-};
+const broken: Allowed = { because: 'answers a broken message', says: 'invalid message length' };
 
 export const auth: readonly Case[] = [
   succeeds('trust', roles.trust),

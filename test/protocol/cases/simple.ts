@@ -184,6 +184,9 @@ export const simple: readonly Case[] = [
     [[fe.flush, fe.query('select 1'), fe.sync, fe.flush, fe.query('select 2'), fe.sync], 'ZZZZ'],
   ]),
   session('Terminate after a query in one write', [[[fe.query('select 1'), fe.terminate], '$']]),
+  session('Terminate behind a query with a large result, in one write', [
+    [[fe.query("select repeat('x', 10000) from generate_series(1, 2000)"), fe.terminate], '$'],
+  ]),
   session('Terminate in front of a query', [[[fe.terminate, fe.query('select 1')], '$']]),
   session('Terminate inside a transaction', [
     [fe.query('begin'), 'Z'],
