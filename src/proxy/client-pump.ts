@@ -222,8 +222,10 @@ export class ClientPump {
 }
 
 function count(pipeline: Pipeline, type: number): void {
-  if (frontendCounts[type] === 1) pipeline.asked++;
-  else if (type === Front.sync) pipeline.sentSync();
+  if (frontendCounts[type] === 1) {
+    pipeline.asked++;
+    if (type === Front.execute) pipeline.executed = true;
+  } else if (type === Front.sync) pipeline.sentSync();
   else if (type === Front.query || type === Front.functionCall) pipeline.sentQuery();
   else if (type === Front.copyDone || type === Front.copyFail) pipeline.sentCopyEnd();
 }

@@ -34,6 +34,8 @@ export class Pipeline {
   asked = 0;
   /** Their answers that have come since the last ReadyForQuery. */
   answered = 0;
+  /** The client has executed something since its last Sync: `status` may no longer hold (BEGIN, COMMIT, ROLLBACK). */
+  executed = false;
   /** An ErrorResponse has come since the last ReadyForQuery. */
   failed = false;
   /** The database reads COPY data: it ignores Sync and Flush until the copy is ended. */
@@ -58,11 +60,13 @@ export class Pipeline {
     if (this.copyIn) return;
     this.#pending.push(0);
     this.asked = 0;
+    this.executed = false;
   }
 
   sentQuery(): void {
     this.#pending.push(1 + this.asked);
     this.asked = 0;
+    this.executed = false;
   }
 
   sentCopyEnd(): void {

@@ -28,7 +28,10 @@ export interface EvaluatedRow {
   readonly key: string;
   /** The whole row as the statement leaves it (a delete: as it is), as the JSON text that to_jsonb gives. */
   readonly base: string;
-  /** For each of `columns` the value's canonical text, or null: see ColumnType for the forms. */
+  /**
+   * For each of `columns` the value's canonical text, or null: see ColumnType for the forms; double precision as the
+   * hexadecimal form of its eight bytes.
+   */
   readonly values: readonly (string | null)[];
 }
 

@@ -38,6 +38,7 @@ export class Dialogue {
   #wake: (() => void) | null = null;
   #gone = false;
   #edit: ((message: Buffer) => Buffer | null) | null = null;
+  #collected: Buffer[] | null = null;
   /** Whether notices of what runs now go to the client. */
   forwardNotices = true;
 
@@ -147,6 +148,18 @@ export class Dialogue {
     return this.statementAnswer();
   }
 
+  /** Does something and answers the notices that it gave, which do not go to the client. */
+  async noticesOf(work: () => Promise<unknown>): Promise<readonly Buffer[]> {
+    const collected: Buffer[] = [];
+    this.#collected = collected;
+    try {
+      await work();
+    } finally {
+      this.#collected = null;
+    }
+    return collected;
+  }
+
   /** The answer to one `statement(…)`. */
   async statementAnswer(): Promise<Answer> {
     await this.expect(Back.closeComplete);
@@ -208,6 +221,10 @@ export class Dialogue {
   #receive(message: Buffer): void {
     switch (message[0]) {
       case Back.notice: {
+        if (this.#collected !== null) {
+          this.#collected.push(message);
+          return;
+        }
         const notice = this.#edit === null ? message : this.#edit(message);
         if (this.forwardNotices && notice !== null) this.#sides.client.write(notice);
         return;

@@ -14,8 +14,10 @@ function canonical(alias: string, column: Column | undefined, name: string): str
     case 'timestamptz':
     case 'date':
     case 'boolean':
-    case 'double precision':
       return `pg_catalog.to_jsonb(${value}) OPERATOR(pg_catalog.#>>) '{}'`;
+    case 'double precision':
+      // Its text would have as many digits as extra_float_digits says.
+      return `pg_catalog.encode(pg_catalog.float8send(${value}), 'hex')`;
     case 'text[]':
       return `pg_catalog.to_jsonb(${value})::pg_catalog.text`;
     case 'bytea':

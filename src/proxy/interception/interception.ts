@@ -7,6 +7,7 @@ import { type Analysis, type ClientEncoding, type RelationName, type Statement, 
 import {
   Back,
   commandComplete,
+  errorResponse,
   Front,
   portalSuspended,
   readBind,
@@ -19,10 +20,13 @@ import type { Interceptor, Verdict } from '../client-pump.js';
 import type { Dialogue } from './dialogue.js';
 import type { ExplainAddition } from './explain.js';
 import { Performer } from './performer.js';
-import { type KnownPortal, type PortalResult, Registry } from './registry.js';
+import { type KnownPortal, type PortalResult, preparedStatement, Registry } from './registry.js';
 import { type MutationAnswer, Runner, type RunnerSession } from './runner.js';
 import { Script } from './script.js';
 import { type Work, workOf } from './work.js';
+
+/** A text that begins a transaction. */
+const begin = /^\s*(?:begin|start\s+transaction)\b/i;
 
 export interface InterceptedSession extends RunnerSession {
   /** How the session's texts are to be read. */
@@ -116,14 +120,14 @@ export class Interception implements Interceptor {
 
   #queryOf(text: Buffer, analysis: Analysis): Verdict | Promise<Verdict> {
     const statements = analysis.kind === 'statements' ? analysis.statements : [];
-    for (const statement of statements) {
-      if (statement.kind !== 'deallocate') continue;
-      if (statement.name === null) this.#registry.forgetStatements();
-      else this.#registry.closedStatement(statement.name);
-    }
     const concerned = statements.some((statement) => this.#workOf(statement) !== null);
+    if (!concerned) this.#forgetDeallocated(statements);
     if (!concerned && !this.#runner.ownBlock) return 'pass';
     return this.#script(text, concerned ? statements : null);
+  }
+
+  #forgetDeallocated(statements: readonly Statement[]): void {
+    for (const statement of statements) if (statement.kind === 'deallocate') this.#registry.deallocated(statement.name);
   }
 
   #script(text: Buffer, statements: readonly Statement[] | null): Promise<Verdict> {
@@ -143,12 +147,17 @@ export class Interception implements Interceptor {
     if (parse === null) return 'pass';
     const analysis = this.#analysis(parse.text);
     if (analysis === null) {
-      this.#registry.parsed(parse.name, null);
+      const begins = this.#runner.ownBlock && begin.test(parse.text.toString('latin1', 0, 100));
+      this.#registry.parsed(
+        parse.name,
+        begins ? { name: parse.name, work: { kind: 'begin' }, text: Buffer.from(parse.text), declaredTypes: [] } : null,
+      );
       return 'pass';
     }
     const register = (known: Analysis): Verdict => {
       const only = known.kind === 'statements' && known.statements.length === 1 ? known.statements[0] : undefined;
       const work = only === undefined ? null : this.#workOf(only);
+      if (only?.kind === 'deallocate') this.#registry.deallocated(only.name);
       this.#registry.parsed(
         parse.name,
         work === null
@@ -169,7 +178,7 @@ export class Interception implements Interceptor {
     return this.#during((dialogue) =>
       portal.result === null
         ? this.#executePortal(dialogue, portal, held, maxRows)
-        : this.#handOut(portal.result, maxRows),
+        : this.#handOut(portal.bind.portal, portal.result, maxRows),
     );
   }
 
@@ -192,7 +201,8 @@ export class Interception implements Interceptor {
   }
 
   async #executePortal(dialogue: Dialogue, portal: KnownPortal, message: Buffer, maxRows: number): Promise<Verdict> {
-    if (this.#session.pipeline.status === 'E') return 'pass';
+    const { pipeline } = this.#session;
+    if (pipeline.status === 'E' && !pipeline.executed) return 'pass';
     const { work, text } = portal.statement;
     try {
       if (work.kind === 'explain') {
@@ -201,13 +211,15 @@ export class Interception implements Interceptor {
       }
       if (work.kind === 'prepare') {
         // Prepared now, and known by its name from now on.
-        this.#registry.parsed(work.name, { name: work.name, work, text, declaredTypes: [] });
+        this.#registry.parsed(work.name, preparedStatement(work, text));
         return 'pass';
       }
+      if (work.kind === 'begin') return this.#runner.ownBlock ? await this.#handBlockOver(dialogue, message) : 'pass';
       const answer = await this.#answerOf(dialogue, portal);
       if (answer === null) return 'pass';
-      portal.result = { rows: answer.rows, handedOut: 0, tag: answer.tag };
-      return this.#handOut(portal.result, maxRows);
+      const returning = answer.rowDescription !== null;
+      portal.result = { rows: answer.rows, handedOut: 0, tag: answer.tag, returning, ended: false };
+      return await this.#handOut(portal.bind.portal, portal.result, maxRows);
     } catch (error) {
       this.#session.toClient(await this.#runner.fail(error));
       return 'consumed';
@@ -256,14 +268,40 @@ export class Interception implements Interceptor {
     return types.length > 0 ? types : declared;
   }
 
-  /** A portal's rows, up to a limit, with what Postgres says behind them. */
-  #handOut(result: PortalResult, maxRows: number): Verdict {
+  /** The client's own BEGIN takes over the block that Upwrite has opened, without the warning that there is one. */
+  async #handBlockOver(dialogue: Dialogue, message: Buffer): Promise<Verdict> {
+    await dialogue.noticesOf(async () => {
+      dialogue.send(message, serialize.flush());
+      this.#session.toClient(await dialogue.next());
+    });
+    this.#runner.ownBlock = false;
+    return 'consumed';
+  }
+
+  /**
+   * A portal's rows, up to a limit, with what Postgres says behind them: the count of this Execute. A portal without rows
+   * can be run once.
+   */
+  async #handOut(portal: string, result: PortalResult, maxRows: number): Promise<Verdict> {
+    if (!result.returning) {
+      if (result.ended) return this.#cannotRun(portal);
+      result.ended = true;
+      this.#session.toClient(commandComplete(result.tag));
+      return 'consumed';
+    }
     const left = result.rows.length - result.handedOut;
     const count = maxRows > 0 ? Math.min(maxRows, left) : left;
     for (const row of result.rows.slice(result.handedOut, result.handedOut + count)) this.#session.toClient(row);
     result.handedOut += count;
     const suspended = maxRows > 0 && count === maxRows;
-    this.#session.toClient(suspended ? portalSuspended() : commandComplete(result.tag));
+    this.#session.toClient(suspended ? portalSuspended() : commandComplete(result.tag.replace(/\d+$/, String(count))));
+    return 'consumed';
+  }
+
+  async #cannotRun(portal: string): Promise<Verdict> {
+    const sqlstate = '55000';
+    await this.#runner.failDatabase(sqlstate);
+    this.#session.toClient(errorResponse({ sqlstate, message: `portal "${portal}" cannot be run` }));
     return 'consumed';
   }
 

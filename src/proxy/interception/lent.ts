@@ -1,7 +1,7 @@
 /** One mutation's loan of the client's session: evaluation by savepoint and rollback, and the RETURNING list. */
 import { serialize } from 'pg-protocol';
 import type { SyncedTable } from '../../catalog/index.js';
-import { evaluationText, type Mutation } from '../../sql/index.js';
+import { evaluationText, type Mutation, slice } from '../../sql/index.js';
 import type { ConfirmedRow, EvaluatedRow, Evaluation, LentSession, MutationFacts } from '../../upstream/index.js';
 import { Back, bindMessage, parseMessage, textParameters } from '../../wire/index.js';
 import { type Cell, type Dialogue, forget, forgetNamed, namedStatement, ownName } from './dialogue.js';
@@ -64,6 +64,7 @@ export class Loan implements LentSession {
     dialogue.forwardNotices = this.#evaluations === 0;
     this.#evaluations++;
     dialogue.send(
+      ...this.#ownParse(),
       ...openSavepoint(this.#o),
       ...this.#parse(evaluationText(text, mutation, all.join(', '))),
       bindMessage(ownName, ownName, this.#o.parameters ?? noParameters, []),
@@ -79,6 +80,16 @@ export class Loan implements LentSession {
     await closeAnswers(dialogue);
     dialogue.forwardNotices = true;
     return evaluation;
+  }
+
+  /**
+   * In the simple protocol nobody has parsed the client's own text yet: what is wrong with it is found here, and told as
+   * the database tells it.
+   */
+  #ownParse(): Buffer[] {
+    const { call, parameters, text, mutation } = this.#o;
+    if (parameters !== null || call !== null) return [];
+    return [...forget(), parseMessage(ownName, slice(text, mutation.span), [])];
   }
 
   #parse(evaluation: Buffer): Buffer[] {
@@ -103,6 +114,10 @@ export class Loan implements LentSession {
 
   async #readEvaluation(ours: number): Promise<Evaluation> {
     const { dialogue } = this.#o;
+    if (this.#o.parameters === null && this.#o.call === null) {
+      await dialogue.forgotten();
+      await dialogue.expect(Back.parseComplete);
+    }
     await savepointAnswers(dialogue);
     if (this.#o.call !== null) {
       await dialogue.forgotten();
@@ -125,7 +140,10 @@ export class Loan implements LentSession {
   }
 
   async evaluateReturning(rows: readonly ConfirmedRow[]): Promise<void> {
-    this.returned = await this.#list.evaluate(rows);
+    // What the list's functions have to say was said by the evaluation.
+    await this.#o.dialogue.noticesOf(async () => {
+      this.returned = await this.#list.evaluate(rows);
+    });
   }
 
   /** RowDescription of the client's own RETURNING list, once evaluated. */

@@ -1,7 +1,10 @@
 /** Does the statements that Upwrite deals with itself, the same way in either protocol. */
 import { raise } from '../../errors/index.js';
 import { type CopyFrom, type ExecutePrepared, type Explain, type Mutation, slice } from '../../sql/index.js';
+import { DatabaseRefusal } from '../../upstream/index.js';
 import { ExplainAddition } from './explain.js';
+import { charactersBefore, field, shiftPosition, withField } from './notice-fields.js';
+import { calledName, executePrefix } from './prepared-call.js';
 import type { KnownStatement } from './registry.js';
 import type { MutationAnswer, Runner, RunnerSession } from './runner.js';
 import type { Refused } from './work.js';
@@ -40,8 +43,8 @@ export class Performer {
     resultFormats: readonly number[] = [],
   ): Promise<MutationAnswer | null> {
     if (known.work.kind === 'refused') return this.refuse(known.work);
-    const mutation = known.work.kind === 'prepare' ? known.work.mutation : known.work;
-    if (mutation.kind !== 'mutation') return null;
+    if (known.work.kind !== 'mutation') return null;
+    const mutation = known.work;
     const facts = await this.#runner.look(mutation.target);
     if (facts.table === null) return null;
     const { rows } = await this.#session.dialogue.run(
@@ -52,11 +55,30 @@ export class Performer {
       types: rows.map((row) => row[0]?.toString('utf8') ?? ''),
       arguments: execute.arguments === null ? Buffer.alloc(0) : slice(text, execute.arguments),
     };
-    return this.#runner.run(
-      { mutation, text: known.text, call, parameters: null, parameterTypes: [], resultFormats },
-      facts,
-      facts.table,
-    );
+    const input = { mutation, text: known.text, call, parameters: null, parameterTypes: [], resultFormats };
+    try {
+      return await this.#runner.run(input, facts, facts.table);
+    } catch (error) {
+      throw error instanceof DatabaseRefusal ? new DatabaseRefusal(this.#called(error.frame, execute, text)) : error;
+    }
+  }
+
+  /** An error of Upwrite's own EXECUTE as one of the client's. */
+  #called(frame: Buffer, execute: ExecutePrepared, text: Buffer): Buffer {
+    const { utf8 } = this.#session;
+    const own = `"${calledName}"`;
+    const message = field(frame, 'M');
+    const name = Buffer.from(`"${execute.name}"`, utf8 ? 'utf8' : 'latin1').toString('latin1');
+    const named =
+      message?.includes(own) === true
+        ? withField(
+            frame,
+            'M',
+            message.replace(own, () => name),
+          )
+        : frame;
+    if (execute.arguments === null) return named;
+    return shiftPosition(named, charactersBefore(text, execute.arguments.start, utf8) - executePrefix.length);
   }
 
   async copy(copy: CopyFrom, text: Buffer): Promise<MutationAnswer | null> {

@@ -8,6 +8,9 @@ import { quoteLiteral } from '../../sql/index.js';
 /** The name of the statement that Upwrite prepares in SQL for it. */
 export const calledName = 'upwrite_called';
 
+/** What stands before the client's own arguments. */
+export const executePrefix = `EXECUTE ${calledName}`;
+
 export interface PreparedCall {
   /** The parameter types as the database names them. */
   readonly types: readonly string[];
@@ -25,12 +28,8 @@ export function prepareText(call: PreparedCall, text: Buffer, furtherTypes: read
 /** `EXECUTE` with the client's arguments and further literal ones. */
 export function executeText(call: PreparedCall, further: readonly string[] = []): Buffer {
   const literals = further.map(quoteLiteral).join(', ');
-  if (literals === '') return Buffer.concat([Buffer.from(`EXECUTE ${calledName}`), call.arguments]);
-  if (call.types.length === 0) return Buffer.from(`EXECUTE ${calledName} (${literals})`);
+  if (literals === '') return Buffer.concat([Buffer.from(executePrefix), call.arguments]);
+  if (call.types.length === 0) return Buffer.from(`${executePrefix} (${literals})`);
   const end = call.arguments.lastIndexOf(')');
-  return Buffer.concat([
-    Buffer.from(`EXECUTE ${calledName}`),
-    call.arguments.subarray(0, end),
-    Buffer.from(`\n, ${literals})`),
-  ]);
+  return Buffer.concat([Buffer.from(executePrefix), call.arguments.subarray(0, end), Buffer.from(`\n, ${literals})`)]);
 }

@@ -1,14 +1,20 @@
 /** The prepared statements and portals of a session that Upwrite deals with itself. All others are unknown here. */
+import type { Prepare } from '../../sql/index.js';
 import type { BindMessage } from '../../wire/index.js';
-import type { Work } from './work.js';
+import { type Begin, mutationWork, type Work } from './work.js';
 
 export interface KnownStatement {
   readonly name: string;
-  readonly work: Work;
+  readonly work: Work | Begin;
   /** A copy of the text that its spans point into. */
   readonly text: Buffer;
   /** As the client's Parse declared them; the database may know more. */
   readonly declaredTypes: readonly number[];
+}
+
+/** The statement that a PREPARE in `text` makes. */
+export function preparedStatement(prepare: Prepare, text: Buffer): KnownStatement {
+  return { name: prepare.name, work: mutationWork(prepare.mutation), text, declaredTypes: [] };
 }
 
 /** What is left to hand out of a portal that has run. */
@@ -16,6 +22,10 @@ export interface PortalResult {
   readonly rows: readonly Buffer[];
   handedOut: number;
   readonly tag: string;
+  /** It has a RETURNING list: its rows can be fetched in parts, and its end be asked for again. */
+  readonly returning: boolean;
+  /** It has been executed to its end. */
+  ended: boolean;
 }
 
 export interface KnownPortal {
@@ -43,9 +53,17 @@ export class Registry {
     return this.#portals.get(name);
   }
 
-  /** A Parse or PREPARE: the name now means this statement, or (null) something else. A named statement cannot be replaced. */
+  /**
+   * A Parse or PREPARE: the name now means this statement, or (null) something else. A name that is taken cannot be
+   * replaced, unless it was freed in a way that nobody here has seen; then only the database knows what it means, and the
+   * guard stands behind it.
+   */
   parsed(name: string, statement: KnownStatement | null): void {
-    if (name !== '' && this.#statements.has(name)) return;
+    const known = name === '' ? undefined : this.#statements.get(name);
+    if (known !== undefined) {
+      if (statement === null || !known.text.equals(statement.text)) this.#statements.delete(name);
+      return;
+    }
     if (statement === null) this.#statements.delete(name);
     else if (this.#statements.size < maxEntries) this.#statements.set(name, statement);
   }
@@ -70,9 +88,10 @@ export class Registry {
     this.#portals.delete('');
   }
 
-  /** DISCARD ALL and DEALLOCATE ALL. */
-  forgetStatements(): void {
-    this.#statements.clear();
+  /** DEALLOCATE, also of all (null), and DISCARD ALL. */
+  deallocated(name: string | null): void {
+    if (name === null) this.#statements.clear();
+    else this.#statements.delete(name);
   }
 
   /** Portals end with their transaction. */

@@ -12,6 +12,7 @@ import { CopyLoan } from './copy-loan.js';
 import { type Dialogue, ownName } from './dialogue.js';
 import { namedColumns } from './evaluation-sql.js';
 import { Loan } from './lent.js';
+import { field } from './notice-fields.js';
 import type { PreparedCall } from './prepared-call.js';
 
 /** What the session looks like to a statement that runs in it now. */
@@ -53,8 +54,10 @@ export interface RunnerSession {
   toClient(message: Buffer): void;
 }
 
+/** The name comes in hexadecimal, so that it means the same in every client encoding. */
 const probe =
-  'SELECT pg_catalog.to_regclass($1)::pg_catalog.oid, pg_catalog.current_setting($2), current_user, ' +
+  "SELECT pg_catalog.to_regclass(pg_catalog.convert_from(pg_catalog.decode($1, 'hex'), 'UTF8'))::pg_catalog.oid, " +
+  'pg_catalog.current_setting($2), current_user, ' +
   'pg_catalog.current_setting($3), pg_catalog.current_setting($4)';
 
 export class Runner {
@@ -71,7 +74,7 @@ export class Runner {
     const { dialogue, port } = this.#session;
     const name = [relation.schema, relation.name].filter((part) => part !== null).map(quoteIdentifier);
     const { rows } = await dialogue.run(probe, [
-      name.join('.'),
+      Buffer.from(name.join('.'), 'utf8').toString('hex'),
       'statement_timeout',
       'application_name',
       'lock_timeout',
@@ -90,8 +93,7 @@ export class Runner {
   async run(input: MutationInput, facts: SessionFacts, table: SyncedTable): Promise<MutationAnswer> {
     const { port, dialogue } = this.#session;
     const { mutation } = input;
-    const inTransaction = this.#admit(mutation.verb.toUpperCase(), table);
-    await this.enterBlock();
+    const inTransaction = await this.#admit(mutation.verb.toUpperCase(), table);
     const loan = new Loan({
       dialogue,
       facts: mutationFacts(mutation, table, facts, inTransaction),
@@ -118,8 +120,7 @@ export class Runner {
 
   /** Runs a COPY … FROM STDIN into a synced table, of which `text` is the statement. */
   async copy(copy: CopyFrom, text: Buffer, facts: SessionFacts, table: SyncedTable): Promise<MutationAnswer> {
-    const inTransaction = this.#admit('COPY', table);
-    await this.enterBlock();
+    const inTransaction = await this.#admit('COPY', table);
     const { port, dialogue } = this.#session;
     const loan = new CopyLoan({
       dialogue,
@@ -145,10 +146,13 @@ export class Runner {
     return { rowDescription: null, rows: [], tag: `COPY ${rows}` };
   }
 
-  /** Whether the write escapes a transaction block of the client's; where that is not allowed it is refused. */
-  #admit(verb: string, table: SyncedTable): boolean {
-    const { pipeline, port } = this.#session;
-    const inTransaction = pipeline.status === 'T' && !this.ownBlock;
+  /**
+   * Makes sure that a block is open. Whether it is the client's own, which the write escapes; where that is not allowed
+   * it is refused.
+   */
+  async #admit(verb: string, table: SyncedTable): Promise<boolean> {
+    const { port } = this.#session;
+    const inTransaction = await this.enterBlock();
     if (inTransaction && port.transactions === 'reject') {
       raise('in_transaction', {
         params: { verb, table: table.name, provider: table.provider },
@@ -164,11 +168,32 @@ export class Runner {
     return facts.lockTimeout === 0 ? port.lockTimeout : Math.min(facts.lockTimeout, port.lockTimeout);
   }
 
-  /** Makes sure that a transaction block is open, so that savepoints can be used. */
-  async enterBlock(): Promise<void> {
-    if (this.ownBlock || this.#session.pipeline.status !== 'I') return;
-    await this.#session.dialogue.run('BEGIN');
-    this.ownBlock = true;
+  /** Makes sure that a transaction block is open, so that savepoints can be used. Whether it is the client's own. */
+  async enterBlock(): Promise<boolean> {
+    const { pipeline, dialogue } = this.#session;
+    if (this.ownBlock) return false;
+    if (pipeline.executed) this.ownBlock = await this.#opensBlock();
+    else if (pipeline.status === 'I') {
+      await dialogue.run('BEGIN');
+      this.ownBlock = true;
+    }
+    return !this.ownBlock;
+  }
+
+  /**
+   * BEGIN where only the database knows whether a block is open: the client may have begun or ended one earlier in its
+   * pipeline. Where there is one it warns (25001) and does nothing.
+   */
+  async #opensBlock(): Promise<boolean> {
+    const { dialogue } = this.#session;
+    const { rows } = await dialogue.run(
+      "SELECT pg_catalog.current_setting('client_min_messages'), pg_catalog.set_config('client_min_messages', 'warning', true)",
+    );
+    const begun = await dialogue.noticesOf(() => dialogue.run('BEGIN'));
+    await dialogue.run("SELECT pg_catalog.set_config('client_min_messages', $1, true)", [
+      rows[0]?.[0]?.toString('latin1') ?? 'notice',
+    ]);
+    return !begun.some((notice) => field(notice, 'C') === '25001');
   }
 
   /**
@@ -179,14 +204,16 @@ export class Runner {
     if (error instanceof SessionGone) throw error;
     if (error instanceof DatabaseRefusal) return error.frame;
     const shown = this.#shown(error);
+    await this.failDatabase(shown.sqlstate);
+    return errorResponse(shown);
+  }
+
+  /** Makes the database's own transaction fail: an unknown word does that without touching anything. */
+  async failDatabase(sqlstate: string): Promise<void> {
     const { dialogue, pipeline } = this.#session;
-    if (pipeline.failed) return errorResponse(shown);
-    // The database's own transaction has to fail too: an unknown word does that without touching anything.
-    dialogue.send(parseMessage(ownName, Buffer.from(`upwrite_refuses /* ${shown.sqlstate} */`), []), serialize.flush());
-    for (;;) {
-      const message = await dialogue.next();
-      if (message[0] === Back.error) return errorResponse(shown);
-    }
+    if (pipeline.failed) return;
+    dialogue.send(parseMessage(ownName, Buffer.from(`upwrite_refuses /* ${sqlstate} */`), []), serialize.flush());
+    while ((await dialogue.next())[0] !== Back.error);
   }
 
   #shown(error: unknown): Fault {

@@ -5,15 +5,15 @@
  */
 import { serialize } from 'pg-protocol';
 import { type Span, type Statement, slice } from '../../sql/index.js';
-import { SessionGone } from '../../upstream/index.js';
+import { DatabaseRefusal, SessionGone } from '../../upstream/index.js';
 import { Back, commandComplete, Front, frame } from '../../wire/index.js';
 import type { Verdict } from '../client-pump.js';
 import { type Dialogue, forget, forgetNamed } from './dialogue.js';
 import type { ExplainAddition } from './explain.js';
-import { field, shiftPosition } from './notice-fields.js';
+import { charactersBefore, field, shiftPosition } from './notice-fields.js';
 import type { Performer } from './performer.js';
 import { calledName } from './prepared-call.js';
-import type { Registry } from './registry.js';
+import { preparedStatement, type Registry } from './registry.js';
 import type { MutationAnswer, Runner, RunnerSession } from './runner.js';
 import type { Work } from './work.js';
 
@@ -28,7 +28,13 @@ export interface ScriptOptions {
 
 /** A step of a script: a stretch of text for the database, or a statement that Upwrite deals with. */
 type Step =
-  | { readonly kind: 'text'; readonly span: Span; readonly control: string | null }
+  | {
+      readonly kind: 'text';
+      readonly span: Span;
+      readonly control: string | null;
+      /** Prepared statements that are gone once it has run; null for all. */
+      readonly deallocated: readonly (string | null)[];
+    }
   | { readonly kind: 'work'; readonly work: Work; readonly span: Span };
 
 type TextStep = Extract<Step, { kind: 'text' }>;
@@ -76,26 +82,37 @@ export class Script {
 
   #steps(statements: readonly Statement[]): Step[] {
     const steps: Step[] = [];
-    let open: Span | null = null;
-    const close = (): void => {
-      if (open !== null) steps.push({ kind: 'text', span: open, control: null });
-      open = null;
-    };
+    const prepared = new Set<string>();
     for (const statement of statements) {
-      const work = this.#o.workOf(statement);
-      if (work !== null) {
-        close();
-        steps.push({ kind: 'work', work, span: statement.span });
-      } else if (statement.kind === 'transaction') {
-        close();
-        steps.push({ kind: 'text', span: statement.span, control: statement.command });
-      } else {
-        const start: number = (open as Span | null)?.start ?? statement.span.start;
-        open = { start, end: statement.span.end };
+      const { span } = statement;
+      const work = this.#workOf(statement, prepared);
+      if (work?.kind === 'prepare') prepared.add(work.name);
+      const before = steps.at(-1);
+      if (work !== null) steps.push({ kind: 'work', work, span });
+      else if (statement.kind === 'transaction')
+        steps.push({ kind: 'text', span, control: statement.command, deallocated: [] });
+      else {
+        const deallocated = statement.kind === 'deallocate' ? [statement.name] : [];
+        const joined =
+          before?.kind === 'text' && before.control === null
+            ? { start: before.span.start, also: before.deallocated }
+            : null;
+        if (joined !== null) steps.pop();
+        steps.push({
+          kind: 'text',
+          span: { start: joined?.start ?? span.start, end: span.end },
+          control: null,
+          deallocated: [...(joined?.also ?? []), ...deallocated],
+        });
       }
     }
-    close();
     return steps;
+  }
+
+  /** EXECUTE may call what the same text has prepared before it. */
+  #workOf(statement: Statement, prepared: ReadonlySet<string>): Work | null {
+    if (statement.kind === 'execute' && prepared.has(statement.name)) return statement;
+    return this.#o.workOf(statement);
   }
 
   /** Whether one of them failed: the error has gone to the client then. */
@@ -110,17 +127,24 @@ export class Script {
             : await this.#runWork(dialogue, step.work, step.span, several);
         if (failed) return true;
       } catch (error) {
-        session.toClient(await runner.fail(error));
+        session.toClient(await runner.fail(this.#placed(error, step)));
         return true;
       }
     }
     return false;
   }
 
+  /** Positions in errors of a statement that was run by itself are told as places in the whole text. */
+  #placed(error: unknown, step: Step): unknown {
+    if (!(error instanceof DatabaseRefusal) || step.kind !== 'work' || step.work.kind === 'execute') return error;
+    const { text, session } = this.#o;
+    return new DatabaseRefusal(shiftPosition(error.frame, charactersBefore(text, step.span.start, session.utf8)));
+  }
+
   /** Whether it failed and the client has been told. */
   async #runWork(dialogue: Dialogue, work: Work, span: Span, several: boolean): Promise<boolean> {
     const { performer, registry, text } = this.#o;
-    const asText = { kind: 'text', span, control: null } as const;
+    const asText = { kind: 'text', span, control: null, deallocated: [] } as const;
     switch (work.kind) {
       case 'refused':
         return performer.refuse(work);
@@ -137,7 +161,7 @@ export class Script {
         return this.#runText(dialogue, asText, several, await performer.explanation(work));
       case 'prepare': {
         const failed = await this.#runText(dialogue, asText, several);
-        if (!failed) registry.parsed(work.name, { name: work.name, work, text, declaredTypes: [] });
+        if (!failed) registry.parsed(work.name, preparedStatement(work, text));
         return failed;
       }
     }
@@ -159,13 +183,14 @@ export class Script {
     several: boolean,
     addition: ExplainAddition | null = null,
   ): Promise<boolean> {
-    const { session, runner, text } = this.#o;
+    const { session, runner, text, registry } = this.#o;
     const { pipeline } = session;
-    const hadOwnBlock = runner.ownBlock;
     if (step.control === null && several) await this.#openBlock(dialogue);
-    const before = text.toString('utf8', 0, step.span.start).length;
+    if (step.control !== null && step.control !== 'begin' && !(await this.#leaveBlock(dialogue, step.control)))
+      return true;
+    const hadOwnBlock = runner.ownBlock;
+    const before = charactersBefore(text, step.span.start, session.utf8);
     const query = frame(Front.query, Buffer.concat([slice(text, step.span), nul]));
-    const endsBlock = step.control === 'commit' || step.control === 'rollback' || step.control === 'begin';
     const result = await dialogue.relayQuery(query, (message) => {
       if (message[0] === Back.error) return shiftPosition(message, before);
       // The client's own BEGIN inside a block that is only Upwrite's: no reason to warn.
@@ -174,8 +199,21 @@ export class Script {
       }
       return addition === null ? message : addition.edit(message);
     });
-    if (runner.ownBlock && (endsBlock || pipeline.status === 'I')) runner.ownBlock = false;
+    if (runner.ownBlock && (step.control === 'begin' || pipeline.status === 'I')) runner.ownBlock = false;
+    if (!result.failed) for (const name of step.deallocated) registry.deallocated(name);
     return result.failed;
+  }
+
+  /**
+   * The client's own transaction command meets no block, as it would without Upwrite: COMMIT ends the implicit
+   * transaction with a warning, a command that needs a block fails and undoes it. False if the COMMIT failed.
+   */
+  async #leaveBlock(dialogue: Dialogue, control: string): Promise<boolean> {
+    const { runner } = this.#o;
+    if (!runner.ownBlock) return true;
+    const left = await runner.leaveBlock(control === 'commit' ? 'COMMIT' : 'ROLLBACK');
+    await dialogue.sync();
+    return left;
   }
 
   /** Several statements are one transaction, so that a later failure undoes the earlier ones. */

@@ -17,6 +17,11 @@ export interface Refused {
   readonly hint: string;
 }
 
+/** The client's own BEGIN behind a write of the same pipeline, for which Upwrite has opened a block already. */
+export interface Begin {
+  readonly kind: 'begin';
+}
+
 export type Work = Mutation | Refused | Explain | CopyFrom | Prepare | ExecutePrepared;
 
 const plainHint = 'Write a plain INSERT, UPDATE or DELETE of the table: each becomes one API request.';

@@ -71,7 +71,7 @@ export const pgx = [
       },
       'DeleteContact :one': {
         sql: `-- name: DeleteContact :one\nDELETE FROM ${table} WHERE id = $1 RETURNING *`,
-        values: [text('c4')],
+        values: [text('c5')],
       },
       'DeleteContact of nobody': {
         sql: `-- name: DeleteContact :one\nDELETE FROM ${table} WHERE id = $1 RETURNING *`,

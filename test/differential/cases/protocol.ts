@@ -52,9 +52,11 @@ export const protocol = [
     ],
     { differs: 'warns in a block' },
   ),
-  conversation('a portal without rows, executed twice', [
-    [[fe.parse(`UPDATE ${t} SET vip = true`), fe.bind(), fe.execute(), fe.execute(), fe.sync], 'Z'],
-  ]),
+  conversation(
+    'a portal without rows, executed twice',
+    [[[fe.parse(`UPDATE ${t} SET vip = true`), fe.bind(), fe.execute(), fe.execute(), fe.sync], 'Z']],
+    { differs: 'the second run of a portal' },
+  ),
   conversation('a limit on a statement without RETURNING', [
     [[fe.parse(`UPDATE ${t} SET vip = true`), fe.bind(), fe.execute(2), fe.sync], 'Z'],
   ]),
@@ -307,9 +309,11 @@ export const protocol = [
     [`${insert}; BEGIN; INSERT INTO local.audit VALUES (1)`, 'ROLLBACK'],
     { differs: 'stands after a later error' },
   ),
-  queries('several statements: commit in the middle', [
-    `INSERT INTO local.audit VALUES (1); COMMIT; ${insert}; SELECT 1`,
-  ]),
+  queries(
+    'several statements: commit in the middle',
+    [`INSERT INTO local.audit VALUES (1); COMMIT; ${insert}; SELECT 1`],
+    { differs: 'another source line' },
+  ),
   queries('several statements: rollback in the middle', [
     `INSERT INTO local.audit VALUES (1); ROLLBACK; ${insert}; SELECT 1`,
   ]),

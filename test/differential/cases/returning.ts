@@ -46,7 +46,7 @@ export const returning = [
   ...statement('collations', `${update} RETURNING email COLLATE "C", email < 'b' COLLATE "C" AS before_b`),
   ...statement(
     'tableoid',
-    `${update} RETURNING tableoid::regclass, c.tableoid = 'salesforce.contacts'::regclass AS ours`,
+    `${update} RETURNING tableoid::regclass::text, c.tableoid = 'salesforce.contacts'::regclass AS ours`,
   ),
   ...statement('tableoid of an insert', `INSERT INTO ${t} (email) VALUES ('x') RETURNING tableoid::regclass::text, id`),
   ...statement('window-free aggregates are refused', `${update} RETURNING count(*)`, { sends: 0 }),

@@ -28,7 +28,7 @@ const binaryCopy = Buffer.concat([
 
 export const copies = [
   conversation('COPY, text', copy('', 'Cop\t1\t{"a": 1}\nYed\t\\N\t\\N\n')),
-  conversation('COPY, text with escapes and the end marker', copy('', 'a\\tb\\n\\\\\t2\t"\\\\"\n\\.\n')),
+  conversation('COPY, text with escapes and the end marker', copy('', 'a\\tb\\n\\\\\t2\t"\\\\\\\\"\n\\.\n')),
   conversation(
     'COPY, csv with a header',
     copy('WITH (FORMAT csv, HEADER)', 'first_name,age,extra\n"Q, ""x""",3,"{""a"": 2}"\n,,\n'),
@@ -47,7 +47,7 @@ export const copies = [
   conversation('COPY, a bad value', copy('', 'x\tno number\t\\N\n'), { sends: 0 }),
   conversation('COPY, too many fields', copy('', 'x\t1\t\\N\textra\n'), { sends: 0 }),
   conversation('COPY, given up', copy('', 'x\t1\t\\N\n', fe.copyFail('enough')), { sends: 0 }),
-  conversation('COPY, with a WHERE', copy('WHERE age > 1', 'x\t1\t\\N\ny\t2\t\\N\n')),
+  conversation('COPY, with a WHERE', copy('WHERE age > 1', 'y\t2\t\\N\nx\t1\t\\N\n')),
   conversation('COPY, in many messages', [
     [fe.query(`COPY ${t} (first_name, age) FROM STDIN`), 'G'],
     [Array.from({ length: 100 }, (_, i) => [fe.copyData(`row ${i}\t`), fe.copyData(`${i}\n`)]).flat(), ''],
