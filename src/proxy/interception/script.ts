@@ -162,7 +162,8 @@ export class Script {
     const { session, runner, text } = this.#o;
     const { pipeline } = session;
     const hadOwnBlock = runner.ownBlock;
-    if (step.control === null && several) await this.#openBlock(dialogue);
+    // A Query right behind an Execute without a Sync leaves PostgreSQL 18 in a state that the next statement fails in.
+    if (step.control === null) await (several ? this.#openBlock(dialogue) : dialogue.sync());
     const before = text.toString('utf8', 0, step.span.start).length;
     const query = frame(Front.query, Buffer.concat([slice(text, step.span), nul]));
     const endsBlock = step.control === 'commit' || step.control === 'rollback' || step.control === 'begin';
