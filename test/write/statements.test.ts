@@ -218,6 +218,7 @@ describe.each(['simple', 'extended'] as const)('EXPLAIN, %s protocol', (protocol
       '  API calls: 1',
     ]);
     expect(stack.api.batches).toEqual([]);
+    expect((await run('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
   });
 
   test('in another format the plan stays as it is', async () => {

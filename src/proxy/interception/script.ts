@@ -185,7 +185,8 @@ export class Script {
   ): Promise<boolean> {
     const { session, runner, text, registry } = this.#o;
     const { pipeline } = session;
-    if (step.control === null && several) await this.#openBlock(dialogue);
+    // A Query right behind an Execute without a Sync leaves PostgreSQL 18 in a state that the next statement fails in.
+    if (step.control === null) await (several ? this.#openBlock(dialogue) : dialogue.sync());
     if (step.control !== null && step.control !== 'begin' && !(await this.#leaveBlock(dialogue, step.control)))
       return true;
     const hadOwnBlock = runner.ownBlock;
