@@ -39,6 +39,8 @@ export interface ConnectionChoice {
   readonly session: Session;
   /** The schema that its tables are in; the connection's name unless given. */
   readonly schema?: string;
+  /** Rows per statement for every table that offers the verb and does not say otherwise. At most what the API takes. */
+  readonly limits?: Readonly<Partial<Record<Verb, number>>>;
   /** Every table that the API offers unless given. */
   readonly tables?: readonly TableChoice[];
   /** Who may use the tables; nobody but their owner unless given. */
@@ -92,7 +94,10 @@ function chooseTable(connection: ConnectionChoice, choice: TableChoice, resource
     schema,
     name,
     resource: chooseColumns(found, choice.columns ?? {}, `${where}.columns`),
-    limits: chooseLimits(found, choice.limits ?? {}, `${where}.limits`),
+    limits: {
+      ...chooseLimits(found, offered(found, connection.limits ?? {}), `connections.${connection.name}.limits`),
+      ...(choice.limits === undefined ? {} : chooseLimits(found, choice.limits, `${where}.limits`)),
+    },
     grant: choice.grant ?? connection.grant ?? {},
   };
 }
@@ -134,6 +139,19 @@ function resolve(resource: Resource, wanted: readonly string[], where: string): 
     if (found === undefined) throw new Error(`${where}: table "${resource.name}" has no column "${each}"`);
     return found.name;
   });
+}
+
+/** The limits of verbs that the table has. */
+function offered(
+  resource: Resource,
+  limits: Readonly<Partial<Record<Verb, number>>>,
+): Readonly<Partial<Record<Verb, number>>> {
+  const { insert, update, delete: remove } = limits;
+  return {
+    ...(insert === undefined || resource.writes.insert === undefined ? {} : { insert }),
+    ...(update === undefined || resource.writes.update === undefined ? {} : { update }),
+    ...(remove === undefined || resource.writes.delete === undefined ? {} : { delete: remove }),
+  };
 }
 
 function chooseLimits(

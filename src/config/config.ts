@@ -19,8 +19,6 @@ export interface TlsConfig {
   readonly cert?: string;
   /** File with the private key (PEM). Present unless the mode is `disable`. */
   readonly key?: string;
-  /** File with the authorities (PEM) that client certificates must come from; absent: none are asked for. */
-  readonly clientCa?: string;
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
 }
 

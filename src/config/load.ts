@@ -165,13 +165,12 @@ function complete(parsed: ParsedConfig, file: string, directory: string): Config
   };
 }
 
-function completeTls({ mode, cert, key, clientCa, minVersion }: ParsedConfig['tls'], directory: string): TlsConfig {
+function completeTls({ mode, cert, key, minVersion }: ParsedConfig['tls'], directory: string): TlsConfig {
   const path = (name: string) => (isAbsolute(name) ? name : resolve(directory, name));
   return {
     mode: mode ?? (cert === undefined ? 'disable' : 'allow'),
     ...(cert === undefined ? {} : { cert: path(cert) }),
     ...(key === undefined ? {} : { key: path(key) }),
-    ...(clientCa === undefined ? {} : { clientCa: path(clientCa) }),
     minVersion,
   };
 }

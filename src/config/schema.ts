@@ -84,9 +84,6 @@ const tls = z
       .optional()
       .meta(meaning('File with the certificate chain (PEM); read again on SIGHUP')),
     key: text('the name of a file').optional().meta(meaning('File with the private key (PEM); read again on SIGHUP')),
-    clientCa: text('the name of a file')
-      .optional()
-      .meta(meaning('File with the authorities (PEM) that client certificates must come from')),
     minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).prefault('TLSv1.2').meta(meaning('Oldest protocol version')),
   })
   .superRefine(({ mode, cert, key }, context) => {
@@ -112,7 +109,7 @@ const table = z.strictObject({
   columns: z.preprocess((input) => (Array.isArray(input) ? { include: input } : input), columns).prefault({}),
   where: text('a condition in SQL')
     .optional()
-    .meta(meaning('A condition in SQL; only records that fulfil it are synced')),
+    .meta(meaning('Not used yet, and refused at the start: a condition in SQL that records must fulfil to be synced')),
 });
 
 const tables = z.preprocess(
@@ -194,7 +191,7 @@ export function configSchema(directory: string) {
         interval: duration('1s', '30d').prefault('30s').meta(meaning('From one look for changes to the next')),
         sweep: duration('1m', '30d')
           .prefault('6h')
-          .meta(meaning('From one full listing to the next, where the API does not list deletions')),
+          .meta(meaning('Not used yet: from one full listing to the next, where the API does not list deletions')),
       })
       .prefault({}),
     journal: z

@@ -215,11 +215,14 @@ function choice(
   const session = sessions.get(connection.name);
   if (session === undefined) return [];
   const { name, provider, schema, limits } = connection;
+  const partial = connection.tables?.find((table) => table.where !== undefined);
+  if (partial !== undefined) {
+    throw new Error(`connections.${name}.tables.${partial.resource}.where cannot be used yet: remove it`);
+  }
   const chosen = connection.tables?.map((table) => ({
     resource: table.resource,
     ...(table.table === undefined ? {} : { name: table.table }),
     columns: table.columns,
-    limits,
   }));
   return [
     {
@@ -227,6 +230,7 @@ function choice(
       provider,
       session,
       schema,
+      limits,
       ...(chosen === undefined ? {} : { tables: chosen }),
       ...(grant === undefined ? {} : { grant }),
     },

@@ -19,7 +19,6 @@ export function clientTls(config: TlsConfig): ReloadableTls | null {
       cert: readFileSync(cert),
       key: readFileSync(key),
       minVersion: config.minVersion,
-      ...(config.clientCa === undefined ? {} : { ca: readFileSync(config.clientCa) }),
     });
   let context = read();
   return {
