@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { chooseTables } from '../../src/catalog/choices.js';
+import { chooseTables } from '../../src/catalog/index.js';
 import { contacts, fakeApi } from '../support/fake-api.js';
 
 const people = contacts();
