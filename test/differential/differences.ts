@@ -37,13 +37,16 @@ function refused(sqlstate: string): NonNullable<Difference['lines']> {
   };
 }
 
-const nothingChanged = (synced: readonly string[], plain: readonly string[]): readonly string[] =>
-  standing(synced, plain);
-
 /** Rows differ, and nothing else does. */
 function otherRows(synced: readonly string[], plain: readonly string[]): readonly string[] {
   if (synced.join('\n') === plain.join('\n')) throw new Error('the rows are the same');
   return synced.map((line, at) => (line.startsWith('D ') ? (plain[at] ?? line) : line));
+}
+
+function otherSourceLine(synced: readonly string[], plain: readonly string[]): readonly string[] {
+  if (synced.join('\n') === plain.join('\n')) throw new Error('the same source line');
+  const bare = (line: string | undefined): string => (line ?? '').replace(/\\00F\S+?\\00L\d+\\00R\w+/, '');
+  return synced.map((line, at) => (bare(line) === bare(plain[at]) ? (plain[at] ?? line) : line));
 }
 
 const all = {
@@ -117,12 +120,13 @@ const all = {
   },
   'another source line': {
     reason:
-      'COMMIT without a block warns from one line of the database’s source or another: with statements before it or without',
-    lines: (synced, plain) => {
-      if (synced.join('\n') === plain.join('\n')) throw new Error('the same source line');
-      const bare = (line: string | undefined): string => (line ?? '').replace(/\\00L\d+\\00/, '');
-      return synced.map((line, at) => (bare(line) === bare(plain[at]) ? (plain[at] ?? line) : line));
-    },
+      'a transaction command that meets no block speaks from one line of the database’s source or another: behind statements of an implicit transaction, or by itself',
+    lines: otherSourceLine,
+  },
+  'stands after a later error, from another source line': {
+    reason: 'both of these',
+    lines: otherSourceLine,
+    contents: standing,
   },
   'an own lock refuses': {
     reason:
@@ -132,10 +136,16 @@ const all = {
       return plain;
     },
   },
+  'an anonymous row in FROM': {
+    reason:
+      'values of FROM items are given back to the database as text, which PostgreSQL cannot read into an anonymous row',
+    lines: refused('0A000'),
+    contents: standing,
+  },
   'needs SELECT': {
     reason: 'the statement is evaluated with the target’s columns in RETURNING, which needs SELECT on the table',
     lines: refused('42501'),
-    contents: nothingChanged,
+    contents: standing,
   },
 } as const satisfies Readonly<Record<string, Difference>>;
 

@@ -26,8 +26,8 @@ export function prepareText(call: PreparedCall, text: Buffer, furtherTypes: read
 }
 
 /** `EXECUTE` with the client's arguments and further literal ones. */
-export function executeText(call: PreparedCall, further: readonly string[] = []): Buffer {
-  const literals = further.map(quoteLiteral).join(', ');
+export function executeText(call: PreparedCall, further: readonly (string | null)[] = []): Buffer {
+  const literals = further.map((value) => (value === null ? 'NULL' : quoteLiteral(value))).join(', ');
   if (literals === '') return Buffer.concat([Buffer.from(executePrefix), call.arguments]);
   if (call.types.length === 0) return Buffer.from(`${executePrefix} (${literals})`);
   const end = call.arguments.lastIndexOf(')');

@@ -23,6 +23,12 @@ interface Capture {
   readonly expression: string;
 }
 
+/** What follows FROM, and the types of the parameters that it brings. */
+interface Source {
+  readonly from: string;
+  readonly types: readonly number[];
+}
+
 const marker = 'upwrite:';
 const jsonbType = 3802;
 const textType = 25;
@@ -81,13 +87,17 @@ export class ReturningList {
 
   /** Parses the list over its new source, and makes sure that it yields the rows that the client was told of. */
   async prepare(): Promise<void> {
-    const { dialogue, mutation, text } = this.#o;
+    const { dialogue, mutation, text, call } = this.#o;
     if (mutation.returning === null) return;
+    const names = await this.#typeNames();
+    if (call !== null) {
+      await this.#prepareCall(call, this.#source(call.types.length + 1, names), names);
+      return this.#tryOut();
+    }
     const first = Math.max(mutation.parameters, this.#o.parameterTypes.length) + 1;
     const types = [...this.#o.parameterTypes];
     while (types.length < first - 1) types.push(0);
-    if (this.#o.call !== null) return this.#prepareCall(this.#o.call);
-    const source = this.#captures.length === 0 ? this.#allRows(first) : this.#oneRow(first);
+    const source = this.#source(first, names);
     dialogue.send(
       ...forget(),
       parseMessage(ownName, returningText(text, mutation, source.from), [...types, ...source.types]),
@@ -96,21 +106,52 @@ export class ReturningList {
     );
     const described = await this.#described();
     if (described === null || this.description === null || !sameRows(this.description, described)) this.#unsupported();
+    await this.#tryOut();
   }
 
-  #allRows(parameter: number): { from: string; types: readonly number[] } {
+  /** Not every captured value can be given back to the database (an anonymous row cannot): one row shows it. */
+  async #tryOut(): Promise<void> {
+    const base = this.#rows[0]?.[1]?.toString('utf8');
+    if (this.#captures.length === 0 || base === undefined) return;
+    await this.#o.dialogue.noticesOf(() => this.#orUnsupported(this.#run([{ base, overlay: '{}' }])));
+  }
+
+  /** The types of what was captured as SQL names them, where they have to be named. */
+  async #typeNames(): Promise<ReadonlyMap<number, string>> {
+    const { dialogue, utf8, call } = this.#o;
+    const oids = [...new Set(this.#captured.flatMap(({ fields }) => fields.map(typeOf)))];
+    if (oids.length === 0 || (utf8 && call === null)) return new Map();
+    const { rows } = await dialogue.run(
+      'SELECT pg_catalog.format_type(t, NULL) FROM pg_catalog.unnest($1::pg_catalog.oid[]) WITH ORDINALITY AS u(t, n) ORDER BY n',
+      [`{${oids.join(',')}}`],
+    );
+    return new Map(oids.map((oid, i) => [oid, this.#ascii(rows[i]?.[0]?.toString('latin1') ?? '')]));
+  }
+
+  #ascii(name: string): string {
+    return /^[ -~]+$/.test(name) ? name : this.#unsupported();
+  }
+
+  #source(first: number, names: ReadonlyMap<number, string>): Source {
+    return this.#captures.length === 0 ? this.#allRows(first) : this.#oneRow(first, names);
+  }
+
+  #allRows(parameter: number): Source {
     return { from: confirmedRowsFrom(this.#o.mutation, this.#o.table, parameter), types: [jsonbType] };
   }
 
   /** The target from two JSON parameters, everything else from one parameter a column. */
-  #oneRow(first: number): { from: string; types: readonly number[] } {
-    const { mutation, table } = this.#o;
+  #oneRow(first: number, names: ReadonlyMap<number, string>): Source {
+    const { mutation, table, utf8 } = this.#o;
     const types: number[] = [jsonbType, jsonbType];
     const type = `${asciiIdentifier(table.schema)}.${asciiIdentifier(table.name)}`;
     const record = `pg_catalog.jsonb_populate_record(NULL::${type}, $${first} OPERATOR(pg_catalog.||) $${first + 1})`;
     const value = (field: Field): string => {
-      types.push(field.type === unknownType ? textType : field.type);
-      return `$${first + types.length - 1} AS ${asciiIdentifier(field.name)}`;
+      const type = typeOf(field);
+      types.push(utf8 ? type : textType);
+      const parameter = `$${first + types.length - 1}`;
+      const text = `pg_catalog.convert_from(pg_catalog.decode(${parameter}, 'hex'), 'UTF8')`;
+      return `${utf8 ? parameter : `CAST(${text} AS ${names.get(type) ?? 'text'})`} AS ${asciiIdentifier(nameOf(field, utf8))}`;
     };
     const system = this.#captured.filter(({ capture }) => capture.kind === 'system').flatMap(({ fields }) => fields);
     const target = asciiIdentifier(mutation.targetAlias);
@@ -149,13 +190,13 @@ export class ReturningList {
   }
 
   /** For EXECUTE: the list prepared in SQL, with the call's own types. */
-  async #prepareCall(call: PreparedCall): Promise<void> {
-    if (this.#captures.length > 0) this.#unsupported();
-    const { dialogue, mutation, table, text } = this.#o;
-    const list = returningText(text, mutation, confirmedRowsFrom(mutation, table, call.types.length + 1));
+  async #prepareCall(call: PreparedCall, source: Source, names: ReadonlyMap<number, string>): Promise<void> {
+    const { dialogue, mutation, text } = this.#o;
+    const list = returningText(text, mutation, source.from);
+    const types = source.types.map((type) => (type === jsonbType ? 'pg_catalog.jsonb' : (names.get(type) ?? 'text')));
     dialogue.send(
       ...forgetNamed(calledName),
-      ...namedStatement(ownName, prepareText(call, list, ['pg_catalog.jsonb'])),
+      ...namedStatement(ownName, prepareText(call, list, types)),
       serialize.describe({ type: 'S', name: calledName }),
       serialize.flush(),
     );
@@ -182,20 +223,24 @@ export class ReturningList {
   /** The DataRow messages of the list, in the statement's order and in the formats that the client asked for. */
   async evaluate(rows: readonly ConfirmedRow[]): Promise<readonly Buffer[]> {
     if (this.#o.mutation.returning === null) return [];
+    const { dialogue } = this.#o;
+    const returned = await this.#run(rows);
+    dialogue.send(...forget(), ...forgetNamed(calledName), serialize.flush());
+    await dialogue.forgotten();
+    await dialogue.forgotten();
+    return returned;
+  }
+
+  async #run(rows: readonly ConfirmedRow[]): Promise<readonly Buffer[]> {
     const { dialogue, parameters, resultFormats, call } = this.#o;
-    const all = asciiJson(`[${rows.map((row) => `{"b":${row.base},"o":${row.overlay}}`).join(',')}]`);
-    if (call !== null) return this.#call(call, [all]);
-    const bindings =
-      this.#captures.length === 0
-        ? [[all]]
-        : rows.map((row, i) => [asciiJson(row.base), asciiJson(row.overlay), ...this.#capturedValues(i)]);
+    const bindings = this.#bindings(rows);
+    if (call !== null) return this.#call(call, bindings);
     dialogue.send(
       ...bindings.flatMap((values) => [
         bindMessage(ownName, ownName, appendTextParameters(parameters, values), resultFormats),
         serialize.execute({ portal: ownName }),
         serialize.close({ type: 'P', name: ownName }),
       ]),
-      ...forget(),
       serialize.flush(),
     );
     const returned: Buffer[] = [];
@@ -204,28 +249,36 @@ export class ReturningList {
       returned.push(...(await dialogue.rawRows()));
       await dialogue.expect(Back.closeComplete);
     }
-    await dialogue.forgotten();
     return returned;
   }
 
-  async #call(call: PreparedCall, values: readonly string[]): Promise<readonly Buffer[]> {
+  /** The values of each run of the list: all rows at once, or one run a row where something was captured. */
+  #bindings(rows: readonly ConfirmedRow[]): readonly (readonly (string | null)[])[] {
+    if (this.#captures.length > 0) {
+      return rows.map((row, i) => [asciiJson(row.base), asciiJson(row.overlay), ...this.#capturedValues(i)]);
+    }
+    return [[asciiJson(`[${rows.map((row) => `{"b":${row.base},"o":${row.overlay}}`).join(',')}]`)]];
+  }
+
+  async #call(call: PreparedCall, bindings: readonly (readonly (string | null)[])[]): Promise<readonly Buffer[]> {
     const { dialogue, resultFormats } = this.#o;
     dialogue.send(
-      ...forget(),
-      parseMessage(ownName, executeText(call, values), []),
-      bindMessage(ownName, ownName, textParameters([]), resultFormats),
-      serialize.execute({ portal: ownName }),
-      ...forget(),
-      ...forgetNamed(calledName),
+      ...bindings.flatMap((values) => [
+        ...forget(),
+        parseMessage(ownName, executeText(call, values), []),
+        bindMessage(ownName, ownName, textParameters([]), resultFormats),
+        serialize.execute({ portal: ownName }),
+      ]),
       serialize.flush(),
     );
-    await dialogue.forgotten();
-    await dialogue.expect(Back.parseComplete);
-    await dialogue.expect(Back.bindComplete);
-    const rows = await dialogue.rawRows();
-    await dialogue.forgotten();
-    await dialogue.forgotten();
-    return rows;
+    const returned: Buffer[] = [];
+    for (const _ of bindings) {
+      await dialogue.forgotten();
+      await dialogue.expect(Back.parseComplete);
+      await dialogue.expect(Back.bindComplete);
+      returned.push(...(await dialogue.rawRows()));
+    }
+    return returned;
   }
 
   /** In the order of `#oneRow`: the system columns, then the items. */
@@ -235,11 +288,20 @@ export class ReturningList {
       ...this.#captured.filter(({ capture }) => capture.kind === 'system'),
       ...this.#captured.filter(({ capture }) => capture.kind === 'item'),
     ];
-    const values = ordered.flatMap(({ at, fields }) => fields.map((_, i) => cells[at + i]?.toString('utf8') ?? null));
     // The values were read as UTF-8, and would be taken for the client's encoding now.
-    if (!this.#o.utf8 && values.some((value) => value !== null && /[^\0-\x7f]/.test(value))) this.#unsupported();
-    return values;
+    const form = this.#o.utf8 ? 'utf8' : 'hex';
+    return ordered.flatMap(({ at, fields }) => fields.map((_, i) => cells[at + i]?.toString(form) ?? null));
   }
+}
+
+/** A literal that the evaluation gave no type comes back as text. */
+function typeOf(field: Field): number {
+  return field.type === unknownType ? textType : field.type;
+}
+
+/** Names in RowDescription are in the client's encoding. */
+function nameOf(field: Field, utf8: boolean): string {
+  return utf8 ? Buffer.from(field.name, 'latin1').toString('utf8') : field.name;
 }
 
 function capturesOf(mutation: Mutation): readonly Capture[] {

@@ -129,6 +129,63 @@ export const names = [
     ['ÄÖÜ', 'Çelik'],
   ),
   latin1Extended('LATIN1: a result that it cannot hold', `UPDATE ${odd} SET "Größe" = $1 RETURNING "日本"`, ['5'], 0),
+  conversation(
+    'LATIN1: columns of FROM',
+    [
+      [
+        latin1(
+          `UPDATE salesforce.contacts AS c SET age = 1 FROM (VALUES ('Çelik', 'größer')) AS v(n, "wörd") WHERE v.n = c.first_name RETURNING c.id, v.n, v."wörd", c.first_name`,
+        ),
+        'Z',
+      ],
+    ],
+    inLatin1,
+  ),
+  conversation(
+    'LATIN1: OLD and NEW',
+    [
+      [
+        latin1(
+          `UPDATE salesforce.contacts SET first_name = 'Ü' WHERE id = 'c3' RETURNING old.first_name, new.first_name`,
+        ),
+        'Z',
+      ],
+    ],
+    inLatin1,
+  ),
+  conversation(
+    'LATIN1: COPY',
+    [
+      [fe.query('COPY salesforce.contacts (first_name) FROM STDIN'), 'G'],
+      [[fe.copyData(Buffer.from('größe\n', 'latin1')), fe.copyDone], 'Z'],
+    ],
+    inLatin1,
+  ),
+  conversation(
+    'LATIN1: EXECUTE',
+    [
+      [
+        latin1(
+          `PREPARE p (text) AS UPDATE salesforce.contacts SET last_name = $1 WHERE first_name = 'Çelik' RETURNING last_name, 'ß'`,
+        ),
+        'Z',
+      ],
+      [latin1(`EXECUTE p ('ö')`), 'Z'],
+    ],
+    inLatin1,
+  ),
+  conversation(
+    'LATIN1: an error behind a statement',
+    [
+      [
+        latin1(
+          `UPDATE salesforce.contacts SET last_name = 'ö' WHERE id = 'c1'; UPDATE salesforce.contacts SET last_name = 'ö' || nope`,
+        ),
+        'Z',
+      ],
+    ],
+    { ...inLatin1, differs: 'stands after a later error' },
+  ),
   conversation('LATIN1: an error', [[latin1(`INSERT INTO salesforce.contacts (age) VALUES ('größe')`), 'Z']], {
     ...inLatin1,
     sends: 0,

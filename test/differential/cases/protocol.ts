@@ -322,5 +322,32 @@ export const protocol = [
     [`SET LOCAL search_path = salesforce; INSERT INTO contacts (email) VALUES ('x') RETURNING id; SHOW search_path`],
     { differs: 'settings are reported at once' },
   ),
+  queries('several statements: a savepoint behind', [`${insert}; SAVEPOINT a; SELECT 1`, 'SELECT 2'], {
+    differs: 'stands after a later error, from another source line',
+  }),
+  queries('several statements: a savepoint in front', [`SAVEPOINT a; ${insert}`], {
+    sends: 0,
+    differs: 'another source line',
+  }),
+  queries(
+    'several statements: a block that recovers',
+    [`BEGIN; SAVEPOINT a; ${insert}; ROLLBACK TO a; COMMIT; SELECT 1`],
+    { differs: 'stands after a rollback' },
+  ),
+  queries('several statements: an error in a block', [`BEGIN; ${insert}; SELECT 1/0; COMMIT`, 'SELECT 1', 'ROLLBACK'], {
+    differs: 'stands after a rollback',
+  }),
+  queries(
+    'several statements: comments and dollar quotes between',
+    [
+      `/* a; */ ${insert}; -- b; \n SELECT $x$;$x$, ';' ; DO $$ BEGIN PERFORM 1; END $$; UPDATE ${t} SET age = 1 WHERE id = 'c1'`,
+    ],
+    { sends: 2 },
+  ),
+  queries('several statements: DDL between', [
+    `CREATE TEMP TABLE tt (a int); ${insert}; INSERT INTO tt VALUES (1); SELECT * FROM tt; DROP TABLE tt`,
+  ]),
+  queries('several statements: COPY out between', [`${insert}; COPY local.notes TO STDOUT; SELECT 1`]),
+  queries('LISTEN and a notification in the text', [`LISTEN ch; NOTIFY ch, 'x'; ${insert}`, 'UNLISTEN ch']),
   queries('an empty query', ['', ';', `${insert};;`]),
 ];

@@ -84,6 +84,20 @@ export const returning = [
     `UPDATE ${t} AS c SET age = v.x FROM (VALUES ('c1', 91), ('c2', 92)) AS v(id, x) WHERE v.id = c.id RETURNING c.id, v.x, v.x = c.age AS equal`,
   ),
   ...statement(
+    'columns of FROM in other alphabets',
+    `UPDATE ${t} AS c SET age = 1 FROM (VALUES ('c1', 'größer', '東京')) AS "v ü"(id, "wörd", "日本") WHERE "v ü".id = c.id RETURNING c.id, "v ü"."wörd", "日本", "v ü".*`,
+  ),
+  ...statement(
+    'values of FROM of many types',
+    `UPDATE ${t} AS c SET age = 1 FROM (SELECT 0.1::float8 + 0.2 AS f, now() - now() AS i, 'high'::local.mood AS m, '{1,NULL}'::int[] AS a, 'null'::jsonb AS j, '\\xff'::bytea AS b, NULL::text AS n, '12:00+02'::timetz AS z, point '(1,2)' AS p) AS v WHERE c.id = 'c1' RETURNING v.f, v.i, v.m, v.a, v.j, v.b, v.n, v.z, v.p, c.id`,
+    { before: ["SET DateStyle = 'SQL, DMY'", "SET IntervalStyle = 'sql_standard'"] },
+  ),
+  ...statement(
+    'an anonymous row in FROM',
+    `UPDATE ${t} AS c SET age = 1 FROM (SELECT row(1, 'x') AS r) AS v WHERE c.id = 'c1' RETURNING v.r, c.id`,
+    { sends: 0, differs: 'an anonymous row in FROM' },
+  ),
+  ...statement(
     'columns of a function in FROM',
     `UPDATE ${t} AS c SET age = g FROM generate_series(5, 5) AS g WHERE c.id = 'c1' RETURNING c.id, g`,
   ),

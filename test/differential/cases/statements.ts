@@ -116,6 +116,49 @@ export const prepared = [
     [fe.query(`PREPARE p (int) AS UPDATE ${t} SET age = $1 WHERE id = 'c1' RETURNING age`), 'Z'],
     [[fe.bind({ statement: 'p', values: ['5'], resultFormats: [1] }), fe.describe('P'), fe.execute(), fe.sync], 'Z'],
   ]),
+  queries(
+    'EXECUTE, returning columns of FROM',
+    [
+      `PREPARE p (int) AS UPDATE ${t} AS c SET last_name = a.name FROM salesforce.accounts AS a WHERE a.id = c.account_id AND a.tier = $1 RETURNING c.id, a.name, c.last_name, $1`,
+      'EXECUTE p (1)',
+    ],
+    {},
+  ),
+  queries('EXECUTE, returning OLD and NEW', [
+    `PREPARE p (int) AS UPDATE ${t} SET age = $1 WHERE id = 'c1' RETURNING old.age, new.age`,
+    'EXECUTE p (1)',
+  ]),
+  queries('EXECUTE, an error in RETURNING', [`PREPARE p AS DELETE FROM ${t} RETURNING 1 / 0`, 'EXECUTE p'], {
+    sends: 0,
+  }),
+  queries('EXECUTE with expressions and quotes', [
+    `PREPARE "P ü" (text, timestamptz, text[]) AS INSERT INTO ${t} (first_name, created_at, tags) VALUES ($1, $2, $3) RETURNING first_name, created_at, tags`,
+    `EXECUTE "P ü" ('it''s (ü)' || ')', '2024-01-01 00:00+00'::timestamptz + interval '1 day', ARRAY[$$a)$$, ')'])`,
+  ]),
+  queries('PREPARE, EXECUTE and DEALLOCATE in one text, then the name anew', [
+    `PREPARE p AS DELETE FROM ${t} WHERE id = 'c1'; EXECUTE p; DEALLOCATE p`,
+    'PREPARE p AS SELECT 7 AS seven',
+    'EXECUTE p',
+  ]),
+  conversation(
+    'DEALLOCATE by the extended protocol',
+    [
+      [[fe.parse(`DELETE FROM ${t} WHERE id = 'c1'`, 'p'), fe.sync], 'Z'],
+      [[fe.extended('DEALLOCATE p'), fe.sync], 'Z'],
+      [[fe.parse('SELECT 8', 'p'), fe.bind({ statement: 'p' }), fe.execute(), fe.sync], 'Z'],
+      [fe.query('EXECUTE p'), 'Z'],
+    ],
+    { sends: 0 },
+  ),
+  conversation(
+    'PREPARE by the extended protocol',
+    [
+      [[fe.extended(`PREPARE p (int) AS UPDATE ${t} SET age = $1 WHERE id = 'c1' RETURNING age`), fe.sync], 'Z'],
+      [[fe.bind({ statement: 'p', values: ['9'] }), fe.execute(), fe.sync], 'Z'],
+      [fe.query('EXECUTE p (10)'), 'Z'],
+    ],
+    { sends: 2 },
+  ),
   conversation('EXECUTE by the extended protocol', [
     [fe.query(`PREPARE p (int) AS UPDATE ${t} SET age = $1 WHERE id = 'c1' RETURNING age`), 'Z'],
     [[fe.extended('EXECUTE p (6)'), fe.sync], 'Z'],
