@@ -44,6 +44,9 @@ export interface Answered {
 }
 
 const defaultPatience = 120_000;
+
+/** A little more than a second, since requests do not arrive as evenly as they leave; in milliseconds. */
+const paceWindow = 1100;
 const objectSchema = z.record(z.string(), z.unknown());
 
 export class StripeClient {
@@ -63,7 +66,7 @@ export class StripeClient {
       now: () => kit.now(),
       concurrency: Number.POSITIVE_INFINITY,
       perWindow: requestsPerSecond(config),
-      windowMillis: 1000,
+      windowMillis: paceWindow,
     });
     const secure = base.protocol === 'https:';
     this.sdk = new Stripe(auth.api_key, {
