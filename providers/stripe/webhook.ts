@@ -33,7 +33,7 @@ export function readWebhook(
   now: number,
 ): readonly WebhookChange[] {
   const event = eventSchema.parse(
-    Stripe.webhooks.constructEvent(body, signatureHeader, secret, tolerance, undefined, Math.floor(now / 1000)),
+    Stripe.webhooks.constructEvent(body, signatureHeader, secret, tolerance, undefined, now),
   );
   const { object } = event.data;
   return tables.flatMap((table) => {
