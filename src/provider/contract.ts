@@ -105,6 +105,11 @@ export interface BatchRow {
   readonly values: Values;
   /** Unique to this row of this statement, the same on every try; at most 64 characters of [a-z0-9-]. */
   readonly idempotencyKey: string;
+  /**
+   * On update, the row's values in the database before, where they are known: for APIs that merge what they are sent, so
+   * that an assignment that replaces has to name what it removes.
+   */
+  readonly old?: Values;
 }
 
 export interface Batch {

@@ -44,6 +44,8 @@ export interface Stand {
   readonly table: string;
   readonly tables: readonly string[];
   readonly limits: Readonly<Partial<Record<Verb, number>>>;
+  /** A write is an idempotent request a row: where an answer is lost, the row is asked for again. Default false. */
+  readonly rowRequests?: boolean;
   /** Records of one page of a pull at most; the suite makes more than twice as many. */
   readonly pageSize: number;
   /** A text column that may be set, changed and cleared, for marks and for difficult text. */
