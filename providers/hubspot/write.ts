@@ -65,7 +65,9 @@ function culprits(batch: Batch, error: ErrorBody): ReadonlySet<number> {
     const assigning = indexes.filter((index) => batch.rows[index]?.values[column.name] !== undefined);
     const told = assigning.filter((index) => {
       const value = toApi(column, batch.rows[index]?.values[column.name] ?? null);
-      return [value, ...value.split(';')].some((part) => mentions(message, part));
+      // The message lists the choices too: a value that is one of them is not what is wrong.
+      const parts = [value, ...value.split(';')].filter((part) => column.choices?.includes(part) !== true);
+      return parts.some((part) => mentions(message, part));
     });
     return told.length > 0 ? told : assigning;
   });
