@@ -43,6 +43,7 @@ export interface Stand {
   /** The table that the cases use, and the tables that describe must give. */
   readonly table: string;
   readonly tables: readonly string[];
+  /** Rows of a statement unless the configuration says otherwise. */
   readonly limits: Readonly<Partial<Record<Verb, number>>>;
   /** A write is an idempotent request a row: where an answer is lost, the row is asked for again. Default false. */
   readonly rowRequests?: boolean;
@@ -65,6 +66,8 @@ export interface Stand {
   };
   /** A key of the right form of a record that never existed. */
   readonly missingKey: string;
+  /** The API answers the deletion of a record that is not there as if it had been. */
+  readonly deletesUnknown?: boolean;
   /** Write requests that reached the API so far, whatever became of them. */
   writes(): number;
   /** The next write meets the trouble, once; or reads too, `times` times. */

@@ -80,4 +80,5 @@ export async function insert(scene: Scene, given: readonly string[]): Promise<re
   return keysOf(outcomes);
 }
 
-export const max = (scene: Scene, verb: Verb): number => scene.stand.limits[verb] ?? 1;
+/** Rows that one request takes at most: what a configuration may raise the limit to. */
+export const max = (scene: Scene, verb: Verb): number => scene.resource.writes[verb]?.ceiling ?? 1;
