@@ -25,7 +25,23 @@ export function batchRows(
     key: facts.verb === 'insert' ? null : row.key,
     values: facts.verb === 'delete' ? {} : assignedValues(table, facts, columns, row, index, old),
     idempotencyKey: `${statement}-${index}`,
+    ...(facts.verb === 'update' ? oldValues(columns, facts, old.get(row.key)) : {}),
   }));
+}
+
+/** What the assigned columns held before; numbers that JSON would round are left out. */
+function oldValues(
+  columns: ReadonlyMap<string, Column>,
+  facts: MutationFacts,
+  json: string | undefined,
+): Pick<BatchRow, 'old'> {
+  if (json === undefined) return {};
+  const row = JSON.parse(json) as Record<string, JsonValue>;
+  const known = facts.columns.filter((name) => {
+    const type = columns.get(name)?.type;
+    return type !== undefined && type !== 'bigint' && type !== 'numeric' && type !== 'bytea';
+  });
+  return { old: Object.fromEntries(known.map((name) => [name, row[name] ?? null])) };
 }
 
 function assignedValues(
