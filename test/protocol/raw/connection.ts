@@ -133,8 +133,9 @@ export class RawConnection {
     this.#socket.end();
   }
 
-  /** Closes at once: with RST, or with FIN and no further reading. */
+  /** Closes at once: with RST, or with FIN and no further reading, so that the transcript ends here. */
   vanish(how: 'FIN' | 'RST'): void {
+    this.#closed = true;
     if (how === 'FIN') this.#socket.destroy();
     else this.#plain.resetAndDestroy();
   }
