@@ -50,6 +50,7 @@ describe('pull', () => {
       const contacts = await tableOf(session, 'contacts');
       let cursor = endOf(await pullAll(session, contacts, null));
       const made = slow.upsert('contacts', { email: 'late@example.com' });
+      slow.clock.advance(5000);
       const early = await pullAll(session, contacts, cursor);
       expect(idsIn(early)).not.toContain(made);
       cursor = endOf(early);
