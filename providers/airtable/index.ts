@@ -1,0 +1,153 @@
+/** Airtable, through its official SDK. See README.md for what it offers and what it cannot do. */
+import { z } from 'zod';
+import { FaultError, fault } from '../../src/errors/index.js';
+import {
+  type Batch,
+  CallFailure,
+  type Kit,
+  type Provider,
+  type Rec,
+  type RequestPlan,
+  type Resource,
+  type Session,
+  type Values,
+  type Verb,
+} from '../../src/provider/index.js';
+import { AirtableClient } from './client.js';
+import { type AirtableConfig, parseConfig } from './config.js';
+import { findEqual } from './match.js';
+import { createdAfter, pull, readRecords } from './pull.js';
+import {
+  type BaseDescription,
+  basesSchema,
+  type ChosenBase,
+  chooseBases,
+  splitObject,
+  tablesSchema,
+  toResources,
+} from './resources.js';
+import { RequestRefused } from './transport.js';
+import { write } from './write.js';
+
+const whoSchema = z.object({ id: z.string(), email: z.string().optional(), scopes: z.array(z.string()).optional() });
+
+const methods: Readonly<Record<Verb, string>> = { insert: 'POST', update: 'PATCH', delete: 'DELETE' };
+
+/** How far the time of a creation may lie before the time of sending, in milliseconds: whole seconds, and two clocks. */
+const createdSlack = 5000;
+
+/** Turns what the provider's own errors mean into faults; everything that leaves a session goes through here. */
+async function asFaults<T>(kit: Kit, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (!(error instanceof RequestRefused) && !(error instanceof CallFailure)) throw error;
+    throw new FaultError(fault('internal', { params: { what: kit.describe(error) } }), { cause: error });
+  }
+}
+
+async function listBases(client: AirtableClient, signal: AbortSignal): Promise<readonly BaseDescription[]> {
+  const bases: BaseDescription[] = [];
+  let offset: string | undefined;
+  do {
+    const query: string = offset === undefined ? '' : `?offset=${encodeURIComponent(offset)}`;
+    const { value } = await client.get(`/meta/bases${query}`, undefined, { verb: 'read', signal });
+    const page = basesSchema.parse(value);
+    bases.push(...page.bases);
+    offset = page.offset === offset ? undefined : page.offset;
+  } while (offset !== undefined);
+  return bases;
+}
+
+async function describe(client: AirtableClient, kit: Kit, config: AirtableConfig, signal: AbortSignal) {
+  const { chosen, missing } = chooseBases(await listBases(client, signal), config.bases);
+  if (missing.length > 0) kit.log.warn({ bases: missing }, 'airtable has no such bases, or the token may not see them');
+  const described: ChosenBase[] = [];
+  for (const { base, prefix } of chosen) {
+    try {
+      const { value } = await client.get(`/meta/bases/${base.id}/tables`, base.id, { verb: 'read', signal });
+      described.push({ base, prefix, tables: tablesSchema.parse(value).tables });
+    } catch (error) {
+      if (!(error instanceof RequestRefused)) throw error;
+      kit.log.warn({ base: base.id, error: error.message }, 'airtable does not describe this base');
+    }
+  }
+  return toResources(described);
+}
+
+async function whoAmI(client: AirtableClient, signal: AbortSignal) {
+  const call = { verb: 'read' as const, lane: 'write' as const, signal };
+  const { value, at } = await client.get('/meta/whoami', undefined, call);
+  return { who: whoSchema.parse(value), at };
+}
+
+function unsettled(kit: Kit, context: string): FaultError {
+  return new FaultError(fault('outcome_unknown', { params: { provider: kit.provider }, context }));
+}
+
+function assignsSomething(values: Values): boolean {
+  return Object.values(values).some((value) => value !== null && value !== '' && value !== false);
+}
+
+/**
+ * The records of an insert whose answer was lost: made since just before it was sent, by Airtable's clock, with the values
+ * that it assigned, one for each row. The request is applied as a whole or not at all; anything between is no answer.
+ */
+async function findInserted(
+  client: AirtableClient,
+  kit: Kit,
+  batch: Batch,
+  sentAt: number,
+  signal: AbortSignal,
+): Promise<readonly (Rec | null)[]> {
+  const before = kit.now();
+  const { at } = await whoAmI(client, signal);
+  // The Date header has whole seconds, and was made between then and now.
+  const ahead = at - (before + kit.now()) / 2;
+  const made = await createdAfter(client, batch.resource, sentAt + ahead - createdSlack, signal);
+  if (made.length === 0) return batch.rows.map(() => null);
+  const rows = batch.rows.map((row) => row.values);
+  if (!rows.every(assignsSomething)) throw unsettled(kit, 'a row that assigns nothing cannot be told from others');
+  const found = findEqual(batch.resource, rows, made);
+  const count = found.filter((record) => record !== null).length;
+  if (count === 0 || count === found.length) return found;
+  throw unsettled(kit, `airtable has records like ${count} of the ${found.length} rows`);
+}
+
+async function check(client: AirtableClient, signal: AbortSignal): Promise<string> {
+  const { who } = await whoAmI(client, signal);
+  return `user ${who.email ?? who.id}`;
+}
+
+async function* guardedPages<T>(kit: Kit, pages: AsyncIterable<T>): AsyncGenerator<T> {
+  const iterator = pages[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const step = await asFaults(kit, iterator.next());
+      if (step.done === true) return;
+      yield step.value;
+    }
+  } finally {
+    await iterator.return?.();
+  }
+}
+
+function plan(verb: Verb, resource: Resource): RequestPlan {
+  const { base, table } = splitObject(resource);
+  return { method: methods[verb], path: `/v0/${base}/${table}`, calls: 1 };
+}
+
+function open(config: AirtableConfig, kit: Kit): Session {
+  const client = new AirtableClient(config, kit);
+  return {
+    describe: (signal) => asFaults(kit, describe(client, kit, config, signal)),
+    plan,
+    write: (batch, signal) => write(client, kit, batch, signal),
+    pull: (resource, since, signal) => guardedPages(kit, pull(client, resource, since, signal)),
+    read: (resource, keys, signal) => asFaults(kit, readRecords(client, resource, keys, { signal })),
+    findInserted: (batch, sentAt, signal) => asFaults(kit, findInserted(client, kit, batch, sentAt, signal)),
+    check: (signal) => asFaults(kit, check(client, signal)),
+  };
+}
+
+export const provider: Provider<AirtableConfig> = { name: 'airtable', parseConfig, open };
