@@ -33,8 +33,8 @@ const defaultPatience = 120_000;
 const tokenPatience = 30_000;
 /** Requests a second of one user over all bases (Web API documentation, "Rate limits"). */
 const perUser = 50;
-/** A little longer than the second that Airtable counts: requests do not arrive as evenly as they leave. */
-const windowMillis = 1100;
+/** The second that Airtable counts, and a little for the coarseness of clocks. */
+const windowMillis = 1050;
 
 export class AirtableClient {
   private readonly config: AirtableConfig;
@@ -126,7 +126,14 @@ export class AirtableClient {
     const known = this.paces.get(name);
     if (known !== undefined) return known;
     const { provider, now } = this.kit;
-    const made = new LocalBudget({ provider, now, concurrency: perWindow, perWindow, windowMillis });
+    const made = new LocalBudget({
+      provider,
+      now,
+      concurrency: perWindow,
+      perWindow,
+      windowMillis,
+      windowFrom: 'answer',
+    });
     this.paces.set(name, made);
     return made;
   }

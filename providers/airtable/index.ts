@@ -15,7 +15,7 @@ import {
 } from '../../src/provider/index.js';
 import { AirtableClient } from './client.js';
 import { type AirtableConfig, parseConfig } from './config.js';
-import { findEqual } from './match.js';
+import { findEqual, holds } from './match.js';
 import { createdAfter, pull, readRecords } from './pull.js';
 import {
   type BaseDescription,
@@ -99,12 +99,14 @@ async function findInserted(
   batch: Batch,
   sentAt: number,
   signal: AbortSignal,
+  taken: ReadonlySet<string> = new Set(),
 ): Promise<readonly (Rec | null)[]> {
   const before = kit.now();
   const { at } = await whoAmI(client, signal);
   // The Date header has whole seconds, and was made between then and now.
   const ahead = at - (before + kit.now()) / 2;
-  const made = await createdAfter(client, batch.resource, sentAt + ahead - createdSlack, signal);
+  const all = await createdAfter(client, batch.resource, sentAt + ahead - createdSlack, signal);
+  const made = all.filter((record) => !taken.has(record.key));
   if (made.length === 0) return batch.rows.map(() => null);
   const rows = batch.rows.map((row) => row.values);
   if (!rows.every(assignsSomething)) throw unsettled(kit, 'a row that assigns nothing cannot be told from others');
@@ -145,7 +147,9 @@ function open(config: AirtableConfig, kit: Kit): Session {
     write: (batch, signal) => write(client, kit, batch, signal),
     pull: (resource, since, signal) => guardedPages(kit, pull(client, resource, since, signal)),
     read: (resource, keys, signal) => asFaults(kit, readRecords(client, resource, keys, { signal })),
-    findInserted: (batch, sentAt, signal) => asFaults(kit, findInserted(client, kit, batch, sentAt, signal)),
+    findInserted: (batch, sentAt, signal, taken) =>
+      asFaults(kit, findInserted(client, kit, batch, sentAt, signal, taken)),
+    holds,
     check: (signal) => asFaults(kit, check(client, signal)),
   };
 }

@@ -31,8 +31,8 @@ function becomes(sent: JsonValue, found: JsonValue): boolean {
 }
 
 /** Whether a cell holds what was assigned, as Airtable keeps it. Rich text may get another end of line. */
-function holds(column: Column, assigned: JsonValue, found: JsonValue): boolean {
-  const sent = toApi(column, assigned, true);
+function isKept(column: Column, assigned: JsonValue, found: JsonValue, isNew = true): boolean {
+  const sent = toApi(column, assigned, isNew);
   if (column.type === 'jsonb') return becomes(sent, found);
   const wanted = fromApi(column, sent);
   if (Array.isArray(wanted)) return sameItems(wanted, Array.isArray(found) ? found : []);
@@ -46,7 +46,7 @@ function holds(column: Column, assigned: JsonValue, found: JsonValue): boolean {
 function differences(columns: readonly Column[], values: Values, record: Rec): number {
   return columns.filter((column) => {
     const found = record.values[column.name] ?? null;
-    return !holds(column, values[column.name] ?? null, found);
+    return !isKept(column, values[column.name] ?? null, found);
   }).length;
 }
 
@@ -78,6 +78,13 @@ export function pairRecords(resource: Resource, rows: readonly Values[], records
     used.add(pair.at);
   }
   return rows.flatMap((_, row) => byRow.get(row) ?? []);
+}
+
+/** Whether a record that was there before has the values that a write assigned. */
+export function holds(resource: Resource, record: Rec, values: Values): boolean {
+  return assignedColumns(resource, [values]).every((column) =>
+    isKept(column, values[column.name] ?? null, record.values[column.name] ?? null, false),
+  );
 }
 
 /** For each row a record that holds what it assigns, each used once, or null. */

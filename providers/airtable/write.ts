@@ -87,7 +87,8 @@ function outcomesOf(batch: Batch, sent: Sent, kit: Kit): readonly Outcome[] {
       return record === undefined ? unknown(kit, lost) : { kind: 'applied', record };
     });
   }
-  if (new Set(records.map((record) => record.key)).size !== rows.length) return rows.map(() => unknown(kit, lost));
+  const keys = new Set(records.map((record) => record.key));
+  if (records.length !== rows.length || keys.size !== rows.length) return rows.map(() => unknown(kit, lost));
   const paired = pairRecords(
     resource,
     rows.map((row) => row.values),

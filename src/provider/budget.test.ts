@@ -22,6 +22,30 @@ describe('LocalBudget', () => {
     expect(order).toEqual(['write1', 'write3', 'sync0', 'sync2']);
   });
 
+  it('counts a request from its answer on, when told so', async () => {
+    let now = 0;
+    const budget = new LocalBudget({
+      provider: 'acme',
+      now: () => now,
+      concurrency: 2,
+      perWindow: 2,
+      windowMillis: 1000,
+      windowFrom: 'answer',
+    });
+    const within = (millis: number) => ({ lane: 'write' as const, deadline: now + millis, signal });
+    const first = await budget.take(within(100));
+    const second = await budget.take(within(100));
+    // Both were on their way for longer than the window, and the first has only just been answered.
+    now = 5000;
+    first();
+    await expect(budget.take(within(900))).rejects.toMatchObject({ fault: { code: 'rate_limited' } });
+    now = 6001;
+    const third = await budget.take(within(100));
+    second();
+    third();
+    await expect(budget.take(within(900))).rejects.toMatchObject({ fault: { code: 'rate_limited' } });
+  });
+
   it('counts a place given back twice once', async () => {
     const budget = make({ concurrency: 1 });
     const giveBack = await budget.take(request('write'));

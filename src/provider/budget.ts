@@ -43,8 +43,18 @@ export interface BudgetOptions {
   /** Requests that may start within `windowMillis`; default unlimited. */
   readonly perWindow?: number;
   readonly windowMillis?: number;
+  /**
+   * Whether a request counts for `windowMillis` from its start (the default), or while it is under way and from its answer
+   * on. The latter never passes the API's own count, however unevenly requests travel.
+   */
+  readonly windowFrom?: 'start' | 'answer';
   /** Share of the API's quota that only writes may use, 0 to 1; default 0.1. */
   readonly reserve?: number;
+}
+
+/** One request of the window: when it began to leave it, undefined while it cannot. */
+interface Counted {
+  since: number | undefined;
 }
 
 interface Waiter {
@@ -56,7 +66,7 @@ interface Waiter {
 export class LocalBudget implements Budget {
   private readonly options: Required<BudgetOptions>;
   private underWay = 0;
-  private starts: number[] = [];
+  private counted: Counted[] = [];
   private closedUntil = 0;
   private quota: { limit: number; used: number } | undefined;
   private readonly waiters: Waiter[] = [];
@@ -66,6 +76,7 @@ export class LocalBudget implements Budget {
       concurrency: 10,
       perWindow: Number.POSITIVE_INFINITY,
       windowMillis: 1000,
+      windowFrom: 'start',
       reserve: 0.1,
       ...options,
     };
@@ -120,12 +131,14 @@ export class LocalBudget implements Budget {
 
   private admit(lane: Lane): () => void {
     this.underWay += 1;
-    this.starts.push(this.options.now());
+    const counted: Counted = { since: this.options.windowFrom === 'start' ? this.options.now() : undefined };
+    this.counted.push(counted);
     if (this.quota !== undefined && lane === 'sync') this.quota.used += 1;
     let given = false;
     return () => {
       if (given) return;
       given = true;
+      counted.since ??= this.options.now();
       this.underWay -= 1;
       this.wakeAll();
     };
@@ -133,10 +146,11 @@ export class LocalBudget implements Budget {
 
   /** The earliest time at which the lane may send, as far as is known. */
   private opensAt(lane: Lane, now: number): number {
-    this.starts = this.starts.filter((start) => start > now - this.options.windowMillis);
-    const oldest = this.starts[0];
-    const window =
-      oldest !== undefined && this.starts.length >= this.options.perWindow ? oldest + this.options.windowMillis : 0;
+    const { perWindow, windowMillis } = this.options;
+    this.counted = this.counted.filter(({ since }) => since === undefined || since > now - windowMillis);
+    const ends = this.counted.flatMap(({ since }) => (since === undefined ? [] : [since + windowMillis]));
+    // Where all of them are under way, the end of one of them wakes whoever waits.
+    const window = this.counted.length >= perWindow && ends.length > 0 ? Math.min(...ends) : 0;
     return Math.max(this.closedUntil, window, lane === 'sync' && this.isReserved() ? now + 3_600_000 : 0);
   }
 
