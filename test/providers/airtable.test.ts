@@ -136,7 +136,7 @@ describe('records of a write', () => {
       name: 'Chani',
       company: [company],
       subscribed: null,
-      owner: { email: 'duncan@sandbox().example' },
+      owner: { email: 'duncan@sandbox.example' },
     };
     const { outcomes } = await session.write(batch(contacts, 'insert', [{ values }]), signal);
     const record = valuesOf(outcomes[0]);
@@ -144,7 +144,7 @@ describe('records of a write', () => {
       name: 'Chani',
       company: [company],
       subscribed: false,
-      owner: { email: 'duncan@sandbox().example', name: 'Duncan Idaho' },
+      owner: { email: 'duncan@sandbox.example', name: 'Duncan Idaho' },
       label: 'Chani <>',
       budget_per_point: null,
       no: 13,
