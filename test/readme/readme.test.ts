@@ -48,6 +48,14 @@ test('links within the page lead to headings', () => {
   for (const link of links) expect(headings).toContain(link);
 });
 
+test('every library that is needed has its reason', () => {
+  const { dependencies }: { dependencies: Record<string, string> } = JSON.parse(
+    readFileSync(join(root, 'package.json'), 'utf8'),
+  );
+  const named = readme.slice(readme.indexOf('### Libraries'));
+  for (const library of Object.keys(dependencies)) expect(named).toContain(`\`${library}\``);
+});
+
 describe('the example of a configuration', () => {
   const directory = mkdtempSync(join(tmpdir(), 'upwrite-readme-'));
   afterAll(() => rmSync(directory, { recursive: true, force: true }));

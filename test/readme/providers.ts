@@ -1,4 +1,6 @@
-/** What each provider declares of its writes, asked of the provider itself in front of its stand-in. */
+/** The providers that there are, and what each declares of its writes, asked of itself in front of its stand-in. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   createKit,
   createRegistry,
@@ -8,6 +10,16 @@ import {
   type Verb,
 } from '../../src/provider/index.js';
 import type { StandModule } from '../conformance/stand.js';
+
+/** A provider's own name for itself, the heading of its page, with the page and the stand-in. */
+export async function providersMarkdown(root: string): Promise<string> {
+  const lines = (await createRegistry().names()).map((name) => {
+    const page = `providers/${name}/README.md`;
+    const title = /^# (.+)$/m.exec(readFileSync(join(root, page), 'utf8'))?.[1] ?? name;
+    return `| ${title} | [providers/${name}](${page}) | [fixtures/${name}](fixtures/${name}) |`;
+  });
+  return ['| API | page | stand-in |', '|---|---|---|', ...lines].join('\n');
+}
 
 const verbs: readonly Verb[] = ['insert', 'update', 'delete'];
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
