@@ -212,9 +212,14 @@ export class ClientPump {
 
   /** What precedes the offending bytes still reaches the database. */
   #violation(chunk: Buffer, sent: number, at: number, type: number, most: number): boolean {
-    this.#forward(chunk, sent, at);
+    const { pipeline, events } = this.#options;
     this.#dead = true;
-    this.#options.events.violation(
+    if (most === 0 && pipeline.copyIn) {
+      // Within a COPY the database has more to say of it, and ends the session as well.
+      return this.#forward(chunk, sent, chunk.length);
+    }
+    this.#forward(chunk, sent, at);
+    events.violation(
       most === 0 ? `invalid frontend message type ${type}` : `invalid message length in a message of type ${type}`,
     );
     return true;

@@ -29,9 +29,15 @@ const maxCancelPacket = 8 + 4 + 256;
 export async function greet(accepted: Socket, options: ProxyOptions): Promise<Greeting> {
   let socket = accepted;
   let encrypted = false;
+  const asked = new Set<number>();
   let buffered: Buffer = Buffer.alloc(0);
   for (;;) {
-    const opening = await read(socket, buffered, 8, (bytes) => !encrypted && bytes[0] === tlsHandshake);
+    const opening = await read(
+      socket,
+      buffered,
+      8,
+      (bytes) => (!encrypted && bytes[0] === tlsHandshake) || (bytes.length >= 4 && !plausible(bytes.readUInt32BE(0))),
+    );
     if (opening === null) return { kind: 'gone' };
     if (!encrypted && opening[0] === tlsHandshake && options.tls !== null && options.tls.mode !== 'disable') {
       socket.unshift(opening);
@@ -42,11 +48,14 @@ export async function greet(accepted: Socket, options: ProxyOptions): Promise<Gr
       buffered = Buffer.alloc(0);
       continue;
     }
-    const length = opening.length >= 8 ? opening.readUInt32BE(0) : 0;
-    if (length < 8 || length > maxStartupPacket) return refuse(socket, 'invalid length of startup packet');
+    const length = opening.readUInt32BE(0);
+    if (!plausible(length)) return refuse(socket, 'invalid length of startup packet');
     const code = opening.readUInt32BE(4);
     if (code === requestCode.ssl || code === requestCode.gssenc) {
       const kind = code === requestCode.ssl ? 'SSL' : 'GSSAPI';
+      // PostgreSQL takes each request once, and reads a second one as a protocol version.
+      if (encrypted || asked.has(code)) return refuse(socket, `received a second ${kind} encryption request`);
+      asked.add(code);
       if (length !== 8 || opening.length > 8) {
         return refuse(socket, `received unencrypted data after ${kind} encryption request`);
       }
@@ -71,6 +80,11 @@ export async function greet(accepted: Socket, options: ProxyOptions): Promise<Gr
     const packet = Buffer.from(all.subarray(0, length));
     return { kind: 'start', socket, packet, parameters: readStartupParameters(packet), rest: all.subarray(length) };
   }
+}
+
+/** Whether a start-up packet can have this length. */
+function plausible(length: number): boolean {
+  return length >= 8 && length <= maxStartupPacket;
 }
 
 /** Ends a connection with a FATAL error. */

@@ -62,6 +62,8 @@ export function relayLogin(
       backend.end();
     };
     const onBackendEnd = (): void => {
+      // What does not look like a message: servers refuse protocol 2 and older in that protocol's own form.
+      client.write(fromBackend.take());
       client.end();
       finish(null);
     };
@@ -73,6 +75,13 @@ export function relayLogin(
 
     /** Sends on what the database waits for; anything but a password message is for after the login, or its error. */
     const relayHeld = (): void => {
+      if (waiting && held.length > 0 && held[0] !== Front.password) {
+        // Not what the database asked for: it says so itself.
+        waiting = false;
+        backend.write(held);
+        held = Buffer.alloc(0);
+        return;
+      }
       while (waiting && held.length >= 5) {
         const length = held.readUInt32BE(1);
         if (length < 4 || length > maxAuthMessage) {
@@ -133,6 +142,8 @@ export function relayLogin(
     link.receive(onBackend);
     backend.once('end', onBackendEnd).once('close', onLost);
     backend.write(startupPacket);
+    // Its end may have come while nobody listened.
+    if (client.readableEnded) onClientEnd();
     client.resume();
     link.resume();
   });

@@ -15,6 +15,9 @@ import { Pipeline } from './pipeline.js';
 /** How long the database may go on with a statement whose client has closed its sending side, in milliseconds. */
 const orphanGrace = 2000;
 
+/** How long the answers to what preceded a protocol violation are waited for, in milliseconds. */
+const answersGrace = 1000;
+
 export interface SessionParts {
   readonly client: Socket;
   readonly link: DatabaseLink;
@@ -76,7 +79,7 @@ export class Session {
       interceptor: this.#interception,
       maxInspected: options.maxInspected,
       events: {
-        violation: (what) => this.#end(fault('protocol_violation', { params: { what } })),
+        violation: (what) => this.#violated(what),
         broken: (error) => this.#broken(error),
       },
     });
@@ -109,6 +112,8 @@ export class Session {
         return;
       }
       if (login.clientRest.length > 0) this.#clientPump.push(login.clientRest);
+      if (client.readableEnded) this.#clientEnded();
+      if (backend.readableEnded) client.end();
       if (login.backendRest.length > 0) this.#backendPump.push(login.backendRest);
       link.resume();
       if (this.#interception?.busy !== true) client.resume();
@@ -221,6 +226,20 @@ export class Session {
     backend.destroy();
     if (!client.destroyed) client.destroySoon();
     this.#onClosed();
+  }
+
+  /** The database's answers to what came before go to the client first, unless they keep it waiting. */
+  #violated(what: string): void {
+    const end = (): void => this.#end(fault('protocol_violation', { params: { what } }));
+    if (this.#pipeline.copyIn) {
+      end();
+      return;
+    }
+    const timer = setTimeout(end, answersGrace);
+    void this.#quiet().then(() => {
+      clearTimeout(timer);
+      setImmediate(end);
+    });
   }
 
   #broken(error: unknown): void {

@@ -4,8 +4,8 @@
  * `src/include/libpq/pqcomm.h` (MAX_STARTUP_PACKET_LENGTH) and `src/backend/tcop/postgres.c` (SocketBackend).
  */
 
-/** Bytes of a start-up packet, its length word included. */
-export const maxStartupPacket = 10_000;
+/** Bytes of a start-up packet, its length word included (which MAX_STARTUP_PACKET_LENGTH leaves out). */
+export const maxStartupPacket = 10_004;
 /** Bytes of an authentication message, its length word included (PG_MAX_AUTH_TOKEN_LENGTH). */
 export const maxAuthMessage = 65_535;
 

@@ -40,6 +40,11 @@ const list = {
     reason: 'A type that no client may send ends the session at the proxy; its FATAL lacks the place in the source',
     proxy: (direct) => direct.map((line) => line.replace(/(C08P01.*?)\\00F.*$/, `$1\\00${ownCode}\\00\\00`)),
   },
+  'refuses a second request itself': {
+    reason:
+      'PostgreSQL reads a second request as a protocol version that it does not know; the proxy calls it by its name',
+    proxy: (direct, { to, body }) => direct.map((line) => (line.startsWith(`${to}E `) ? `${to}E ${body}` : line)),
+  },
   'refuses stuffed plain text unread': {
     reason: 'The database agrees to encrypt and then drops the connection; the proxy refuses before it agrees',
     proxy: (_direct, { to, body }) => {

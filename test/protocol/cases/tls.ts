@@ -10,6 +10,10 @@ const alpn = { ALPNProtocols: ['postgresql'] };
 const select = fe.query("select 'over tls'");
 
 /** Plain text behind a request for encryption, in the same write. */
+const second = (kind: 'SSL' | 'GSSAPI'): { differs: Allowed } => ({
+  differs: { because: 'refuses a second request itself', says: `received a second ${kind} encryption request` },
+});
+
 const stuffed = (kind: 'SSL' | 'GSSAPI'): { differs: Allowed } => ({
   differs: {
     because: 'refuses stuffed plain text unread',
@@ -96,6 +100,7 @@ export const tls: readonly Case[] = [
       await connection.send(fe.sslRequest);
       await connection.untilClosed();
     },
+    ...second('SSL'),
   },
   {
     name: 'GSSENCRequest inside TLS',
@@ -104,6 +109,7 @@ export const tls: readonly Case[] = [
       await connection.send(fe.gssRequest);
       await connection.untilClosed();
     },
+    ...second('GSSAPI'),
   },
   raw('GSSENCRequest, refused, then in plain', [
     [fe.gssRequest, '!'],
@@ -122,10 +128,14 @@ export const tls: readonly Case[] = [
       await loginAndSelect(connection);
     },
   },
-  raw('GSSENCRequest twice', [
-    [fe.gssRequest, '!'],
-    [fe.gssRequest, '$'],
-  ]),
+  raw(
+    'GSSENCRequest twice',
+    [
+      [fe.gssRequest, '!'],
+      [fe.gssRequest, '$'],
+    ],
+    second('GSSAPI'),
+  ),
   raw('GSSENCRequest and start-up packet in one write', [[[fe.gssRequest, startupOf()], '!$']], stuffed('GSSAPI')),
   raw(
     'SSLRequest and start-up packet in one write: stuffed plain text',
