@@ -56,6 +56,9 @@ export class RequestRefused extends Error {
   }
 }
 
+/** Characters of a message that are looked at. */
+export const longestMessage = 2000;
+
 const graphErrors = z.array(
   z.object({
     type: z.string().default(''),
@@ -87,7 +90,7 @@ function parseErrors(errors: unknown): readonly GraphError[] {
   if (!parsed.success) return [{ type: '', message: 'errors of an unknown form', path: [] }];
   return parsed.data.map(({ type, code, message, path }) => ({
     type: type === '' && code === 'graphql_rate_limit' ? 'RATE_LIMIT' : type,
-    message,
+    message: message.slice(0, longestMessage),
     path,
   }));
 }

@@ -1,4 +1,6 @@
-/** GraphQL documents. Values travel as variables; only names of this provider's own are put into the text. */
+/**
+ * GraphQL documents. Each has a name, by which GitHub's and one's own logs tell them apart. Values travel as variables; only names of this provider's own are put into the text.
+ */
 import { type ObjectName, type Table, tableOf } from './tables.js';
 
 /** The members of an object that its columns need. */
@@ -37,15 +39,18 @@ export function mutationDocument(
   const parameters = steps.map(({ alias, step }) => `$${alias}: ${step.inputType}!`).join(', ');
   const fields = steps.map(({ alias, step }) => `  ${alias}: ${step.mutation}(input: $${alias}) { ${step.payload} }`);
   const usesFragment = steps.some(({ step }) => step.payload.includes(spread(object)));
-  const document = [`mutation(${parameters}) {`, ...fields, '}', ...(usesFragment ? [fragment(object)] : [])].join(
-    '\n',
-  );
+  const document = [
+    `mutation Write(${parameters}) {`,
+    ...fields,
+    '}',
+    ...(usesFragment ? [fragment(object)] : []),
+  ].join('\n');
   return { document, variables: Object.fromEntries(steps.map(({ alias, step }) => [alias, step.input])) };
 }
 
 /** Objects by node id. */
 export function nodesDocument(object: ObjectName): string {
-  return `query($ids: [ID!]!) { nodes(ids: $ids) { __typename ${spread(object)} } }\n${fragment(object)}`;
+  return `query Read($ids: [ID!]!) { nodes(ids: $ids) { __typename ${spread(object)} } }\n${fragment(object)}`;
 }
 
 const page = 'pageInfo { hasNextPage endCursor }';
@@ -67,7 +72,7 @@ export function listDocument(options: ListOptions): string {
   const { connection, object, order, direction, since = false } = options;
   const filter = since ? ', filterBy: { since: $since }' : '';
   const parameters = `$id: ID!, $first: Int!, $after: String${since ? ', $since: DateTime!' : ''}`;
-  return `query(${parameters}) {
+  return `query List(${parameters}) {
   node(id: $id) {
     ... on Repository {
       list: ${connection}(first: $first, after: $after, orderBy: { field: ${order}, direction: ${direction} }${filter}) {
@@ -86,12 +91,12 @@ export function probeDocument(connection: Exclude<Connection, 'labels'>): string
   const issues = 'list: issues(filterBy: { since: $since }) { totalCount }';
   const parameters = `$ids: [ID!]!${connection === 'issues' ? ', $since: DateTime!' : ''}`;
   const probe = connection === 'issues' ? issues : latest;
-  return `query(${parameters}) { nodes(ids: $ids) { ... on Repository { id ${probe} } } }`;
+  return `query Probe(${parameters}) { nodes(ids: $ids) { ... on Repository { id ${probe} } } }`;
 }
 
 /** A page of an owner's repositories, oldest first. Variables: login, first, after. `extra` counts or selects more. */
 export function ownedDocument(extra: string, fragments: string): string {
-  return `query($login: String!, $first: Int!, $after: String) {
+  return `query Owned($login: String!, $first: Int!, $after: String) {
   repositoryOwner(login: $login) {
     repositories(first: $first, after: $after, ownerAffiliations: [OWNER], orderBy: { field: CREATED_AT, direction: ASC }) {
       ${page}
@@ -109,7 +114,7 @@ export function namedDocument(count: number, extra: string, fragments: string): 
   const fields = indices.map(
     (index) => `  r${index}: repository(owner: $o${index}, name: $n${index}) { id databaseId nameWithOwner ${extra} }`,
   );
-  return [`query(${parameters}) {`, ...fields, '}', fragments].join('\n');
+  return [`query Named(${parameters}) {`, ...fields, '}', fragments].join('\n');
 }
 
-export const viewerDocument = 'query { viewer { login } }';
+export const viewerDocument = 'query Check { viewer { login } }';

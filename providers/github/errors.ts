@@ -15,7 +15,7 @@ import {
   snakeCase,
   type Verb,
 } from '../../src/provider/index.js';
-import { type GraphError, isLimit } from './client.js';
+import { type GraphError, isLimit, longestMessage } from './client.js';
 
 /** One reason of a refusal, from GraphQL or from the REST API. */
 export interface Reason {
@@ -27,7 +27,7 @@ export interface Reason {
 }
 
 /** What GraphQL's types and the REST API's codes and statuses mean. What is not here is `validation`. */
-export const meanings: Readonly<Record<string, FaultCode>> = {
+const meanings: Readonly<Record<string, FaultCode>> = {
   NOT_FOUND: 'bad_reference',
   FORBIDDEN: 'upstream_permission',
   UNAUTHORIZED: 'upstream_permission',
@@ -58,7 +58,7 @@ interface Wording {
 }
 
 /** In this order: the first that matches decides. */
-export const wordings: readonly Wording[] = [
+const wordings: readonly Wording[] = [
   { pattern: /^Head (?:sha|ref|repository)\b/i, code: 'bad_reference', field: 'headRefName' },
   { pattern: /^Base (?:sha|ref)\b/i, code: 'bad_reference', field: 'baseRefName' },
   { pattern: /^Proposed base branch\b/i, code: 'bad_reference', field: 'baseRefName' },
@@ -238,7 +238,7 @@ export function reasonOf(error: GraphError): Reason {
 
 function text(value: unknown, name: string): string | undefined {
   const found: unknown = typeof value === 'object' && value !== null ? Reflect.get(value, name) : undefined;
-  return typeof found === 'string' && found !== '' ? found : undefined;
+  return typeof found === 'string' && found !== '' ? found.slice(0, longestMessage) : undefined;
 }
 
 /** The reasons in a REST error body: `{message, errors: [{resource, field, code, message}]}`. */

@@ -112,7 +112,7 @@ function toLookup(reference: Reference, index: number): Lookup {
 export function lookupDocument(references: readonly Reference[]) {
   const lookups = references.map(toLookup);
   const document = [
-    `query(${lookups.flatMap(({ declarations }) => declarations).join(', ')}) {`,
+    `query Lookup(${lookups.flatMap(({ declarations }) => declarations).join(', ')}) {`,
     ...lookups.map(({ alias, field }) => `  ${alias}: ${field}`),
     '}',
   ].join('\n');
@@ -120,7 +120,7 @@ export function lookupDocument(references: readonly Reference[]) {
 }
 
 /** Which repository each object is in. */
-export const homesDocument = `query($ids: [ID!]!) {
+export const homesDocument = `query Homes($ids: [ID!]!) {
   nodes(ids: $ids) {
     id
     ... on Issue { number repository { nameWithOwner } }

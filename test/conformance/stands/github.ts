@@ -141,7 +141,7 @@ function stand(sandbox: GitHubSandbox): Stand {
     missingKey: 'I_kwDOAAAAAc4A_____',
     writes: () => sandbox.writes(),
     trouble: (trouble, { times = 1, reads = false } = {}) => {
-      const path = reads ? '/graphql*' : '/graphql#mutation';
+      const path = reads ? '/graphql*' : '/graphql#mutation*';
       sandbox.faults.add({ path, times, action: actionOf(trouble) });
     },
     expireToken: () => sandbox.expireTokens(),
