@@ -1,14 +1,15 @@
 /** GitHub through a whole Upwrite: a throwaway Postgres, the sandbox, the real provider. The demo's tour, and more. */
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type GitHubDemo, startGitHubDemo } from '../../fixtures/github/demo.js';
+import { startGitHubDemo } from '../../fixtures/github/demo.js';
+import type { Demo } from '../../fixtures/index.js';
 import { parseConfig, parseDatabaseUrl } from '../../src/config/index.js';
 import { type Running, serve } from '../../src/main/serve.js';
 import { createRegistry } from '../../src/provider/index.js';
 import { createLog } from '../../src/telemetry/index.js';
 import { startTestPostgres } from '../support/postgres.js';
 
-let demo: GitHubDemo;
+let demo: Demo;
 let upwrite: Running;
 let client: pg.Client;
 
