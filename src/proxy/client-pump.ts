@@ -17,8 +17,11 @@ export interface Interceptor {
 }
 
 export interface ClientEvents {
-  /** Bytes that the protocol does not allow. The pump takes nothing more. */
-  violation(what: string): void;
+  /**
+   * Bytes that the protocol does not allow. The pump takes nothing more. `unfinished`: whether answers that only a Sync or
+   * Flush would have brought are due to the client as well, as PostgreSQL has it for an unknown type.
+   */
+  violation(what: string, unfinished: boolean): void;
   /** An interception failed in a way that leaves the session unusable. */
   broken(error: unknown): void;
 }
@@ -221,6 +224,7 @@ export class ClientPump {
     this.#forward(chunk, sent, at);
     events.violation(
       most === 0 ? `invalid frontend message type ${type}` : `invalid message length in a message of type ${type}`,
+      most === 0,
     );
     return true;
   }

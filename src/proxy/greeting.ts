@@ -54,7 +54,8 @@ export async function greet(accepted: Socket, options: ProxyOptions): Promise<Gr
     if (code === requestCode.ssl || code === requestCode.gssenc) {
       const kind = code === requestCode.ssl ? 'SSL' : 'GSSAPI';
       // PostgreSQL takes each request once, and reads a second one as a protocol version.
-      if (encrypted || asked.has(code)) return refuse(socket, `received a second ${kind} encryption request`);
+      if (asked.has(code) || (encrypted && asked.has(requestCode.ssl)))
+        return refuse(socket, `received a second ${kind} encryption request`);
       asked.add(code);
       if (length !== 8 || opening.length > 8) {
         return refuse(socket, `received unencrypted data after ${kind} encryption request`);

@@ -79,7 +79,7 @@ export class Session {
       interceptor: this.#interception,
       maxInspected: options.maxInspected,
       events: {
-        violation: (what) => this.#violated(what),
+        violation: (what, unfinished) => this.#violated(what, unfinished),
         broken: (error) => this.#broken(error),
       },
     });
@@ -229,9 +229,9 @@ export class Session {
   }
 
   /** The database's answers to what came before go to the client first, unless they keep it waiting. */
-  #violated(what: string): void {
+  #violated(what: string, unfinished: boolean): void {
     const end = (): void => this.#end(fault('protocol_violation', { params: { what } }));
-    if (this.#pipeline.copyIn) {
+    if (this.#pipeline.copyIn || (!unfinished && this.#pipeline.idle)) {
       end();
       return;
     }
