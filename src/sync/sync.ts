@@ -55,6 +55,9 @@ export interface Sync {
   stop(): Promise<void>;
 }
 
+/** Milliseconds between looks whether a table that another process has is free. */
+const longestElsewhere = 30_000;
+
 interface Loop {
   /** The table's definition as the loop has it. */
   readonly table: SyncedTable;
@@ -210,7 +213,10 @@ function startLoop(
       woken = false;
       const result = await cycle();
       failures = result === 'failed' ? failures + 1 : 0;
-      const wait = failures === 0 ? (options.intervalMs ?? 5000) : Math.min(longest, shortest * 2 ** (failures - 1));
+      const interval = options.intervalMs ?? 5000;
+      // A table that another process has may be free before long: that process may have died.
+      const idle = result === 'elsewhere' ? Math.min(interval, longestElsewhere) : interval;
+      const wait = failures === 0 ? idle : Math.min(longest, shortest * 2 ** (failures - 1));
       if (woken && failures === 0) continue;
       const nap = new AbortController();
       rouse = () => nap.abort();

@@ -1,0 +1,3 @@
+import { testMatrix } from './matrix.js';
+
+testMatrix(['cut client', 'cut postgres', 'cut api']);

@@ -1,0 +1,3 @@
+import { testMatrix } from './matrix.js';
+
+testMatrix(['kill upwrite', 'kill postgres', 'kill api']);
