@@ -135,10 +135,11 @@ export interface Journal {
   /** The state of a mutation; null where it was pruned. */
   stateOf(ticket: Ticket): Promise<MutationState | null>;
   /**
-   * Of records that an insert of unknown outcome may have made: those that other entries have as made by them. With
-   * `twins` where an insert of the same values is still waiting for its answer, so that nobody can say whose they are.
+   * Of records that an insert of unknown outcome may have made (null: of all since then): those that other entries have
+   * as made by them. With `twins` where an insert of the same values is still waiting for its answer, so that nobody can
+   * say whose they are.
    */
-  claimedBy(db: Queryable, entry: Unsettled, keys: readonly string[]): Promise<Claimed>;
+  claimedBy(db: Queryable, entry: Unsettled, keys: readonly string[] | null): Promise<Claimed>;
   /** Of these records, the ones that an entry without a final outcome changes: what is here of them may be old. */
   inDoubt(db: Queryable, tableOid: number, keys: readonly string[]): Promise<readonly string[]>;
   /** Deletes entries with a final outcome that are older than `retentionMs`; answers how many. */
@@ -225,7 +226,7 @@ const claimedSql = `
     WHERE m.table_oid = $1 AND m.verb = 'insert' AND m.id <> $2
       AND m.at >= to_timestamp($3::float8 / 1000) - interval '1 hour')
   SELECT ARRAY(SELECT DISTINCT row ->> 'key' FROM others
-      WHERE row ->> 'outcome' = 'applied' AND row ->> 'key' = ANY ($4)) AS keys,
+      WHERE row ->> 'outcome' = 'applied' AND ($4::text[] IS NULL OR row ->> 'key' = ANY ($4))) AS keys,
     EXISTS (SELECT FROM others JOIN jsonb_array_elements($5::jsonb) mine ON mine.value = row -> 'values'
       WHERE state = 'sent') AS twins`;
 

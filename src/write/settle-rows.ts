@@ -42,10 +42,12 @@ const maxRounds = 10;
  * milliseconds: something that is not there may still come, and the entry stays unknown for so long; null: it is final.
  */
 export async function settleRows(context: SettleContext, again: number | null): Promise<string> {
-  const taken = new Set<string>();
+  const { pool, journal, entry } = context;
+  const searches = entry.verb === 'insert' && !entry.rows.every(isKnown);
+  const taken = new Set(searches ? (await journal.claimedBy(pool, entry, null)).keys : []);
   for (let round = 0; round < maxRounds; round++) {
     const made = await findMade(context, taken);
-    const client = await context.pool.connect();
+    const client = await pool.connect();
     let broken = true;
     try {
       const state = await settleLocked(context, client, made, taken, again);

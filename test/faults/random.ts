@@ -113,11 +113,11 @@ class Writer {
     return this.#scene.counting ? this.#count(table) : this.#insert(table);
   }
 
-  /** Now and then the same values as everybody else: nothing but the API's keys tells such records apart. */
+  /** Now and then the same rows as everybody else: nothing but the API's keys tells such records apart. */
   async #insert(table: Table): Promise<void> {
     const { ledger, name } = this.#scene;
     const rows = between(this.#next, 1, 3);
-    const marker = this.#next() < 0.3 ? `${name} equal` : `${name} ${this.#name} ${++this.#serial}`;
+    const marker = this.#next() < 0.3 ? `${name} equal ${rows}` : `${name} ${this.#name} ${++this.#serial}`;
     const values = Array.from({ length: rows }, () => `($1, 'new')`).join(', ');
     const told = await this.#tell(`INSERT INTO ${table.name} (${table.marker}, note) VALUES ${values} RETURNING id`, [
       marker,
