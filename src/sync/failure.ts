@@ -1,5 +1,5 @@
 /** What a failed cycle means for its table, in words that any role may read. */
-import { FaultError } from '../errors/index.js';
+import { catalogue, FaultError } from '../errors/index.js';
 import { isDatabaseAway, NotWorker, sqlstateOf } from '../store/index.js';
 
 export type Failure =
@@ -17,8 +17,10 @@ export function failureOf(error: unknown, provider: string): Failure {
   if (error instanceof NotWorker) return { kind: 'elsewhere' };
   if (isDatabaseAway(error)) return { kind: 'paused', reason: 'the database cannot be reached' };
   if (error instanceof FaultError) {
-    const { message, detail } = error.fault;
-    return { kind: 'unhealthy', reason: detail === undefined ? message : `${message}: ${detail}` };
+    const { code, message, detail } = error.fault;
+    // The catalogue's own detail is about a write.
+    const known = catalogue[code].detail === undefined ? detail : undefined;
+    return { kind: 'unhealthy', reason: known === undefined ? message : `${message}: ${known}` };
   }
   const sqlstate = sqlstateOf(error);
   if (sqlstate !== undefined) {
