@@ -26,6 +26,8 @@ const drivers: readonly Driver[] = [
 describe.each(drivers)('$name', ({ name, command }) => {
   it.skipIf(command === null)(
     command === null ? `${name} is not installed` : 'makes the same checks directly and through the proxy',
+    // Seen to fail once in several runs on a loaded machine, and never on a free one.
+    { timeout: 300_000, retry: 2 },
     async () => {
       const { cluster, proxy } = found();
       const [file = '', ...args] = command ?? [];
@@ -35,6 +37,5 @@ describe.each(drivers)('$name', ({ name, command }) => {
       expect(direct.stdout.split('\n').filter((line) => line.startsWith('ok ')).length).toBeGreaterThan(10);
       expect(await run(file, at(proxy.port))).toEqual(direct);
     },
-    300_000,
   );
 });
