@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type Command, checkCommand, type Io, runCli, startEmbedded, stopRequested } from './cli/index.js';
 import { parseDatabaseUrl } from './config/index.js';
 import { demoCommand } from './main/demo.js';
+import { encryptionKeys, keyVariable } from './main/shared.js';
 import { serve } from './main/serve.js';
 import { createKit, createRegistry, type Registry, silentLog } from './provider/index.js';
 import { createLog } from './telemetry/index.js';
@@ -36,6 +37,7 @@ function startCommand(registry: Registry): Command {
           database,
           registry,
           log,
+          keys: encryptionKeys(context.io.environment[keyVariable]),
           ...(embedded === null ? {} : { grant: { write: ['app'] } }),
         });
         process.on('SIGHUP', () => reload(running.reload, log));

@@ -130,7 +130,7 @@ function knownKeys(schema: z.ZodType, path: Path): readonly string[] {
   return typeof at === 'object' ? Object.keys(at.properties ?? {}) : [];
 }
 
-const ownConnectionKeys = ['provider', 'auth', 'schema', 'tables', 'limits'];
+const ownConnectionKeys = ['provider', 'auth', 'schema', 'tables', 'limits', 'webhooks'];
 
 /** A connection may hold keys that only its provider knows; one that is nearly ours is a slip all the same. */
 function connectionProblems(source: Source, providers: readonly string[] | undefined): readonly Problem[] {
@@ -155,12 +155,13 @@ function asObject(value: unknown): Readonly<Record<string, unknown>> {
 }
 
 function complete(parsed: ParsedConfig, file: string, directory: string): Config {
-  const { database, tls, connections, ...rest } = parsed;
+  const { database, tls, webhooks, connections, ...rest } = parsed;
   return {
     ...rest,
     file,
     ...(database === undefined ? {} : { database }),
     tls: completeTls(tls, directory),
+    webhooks: { listen: webhooks.listen, ...(webhooks.url === undefined ? {} : { url: webhooks.url }) },
     connections: Object.entries(connections).map(([name, connection]) => completeConnection(name, connection)),
   };
 }
@@ -178,13 +179,14 @@ function completeTls({ mode, cert, key, minVersion }: ParsedConfig['tls'], direc
 type ParsedConnection = ParsedConfig['connections'][string];
 
 function completeConnection(name: string, connection: ParsedConnection): ConnectionConfig {
-  const { provider, schema, tables, limits, ...settings } = connection;
+  const { provider, schema, tables, limits, webhooks, ...settings } = connection;
   return {
     name,
     provider,
     schema: schema ?? name,
     ...(tables === undefined ? {} : { tables: Object.entries(tables).map(completeTable) }),
     limits: withoutUndefined(limits),
+    webhooks,
     settings,
   };
 }

@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { type Grants, installCatalog, type LiveCatalog, watchCatalog } from '../catalog/index.js';
 import type { Config, DatabaseTarget as ConfiguredDatabase, ConnectionConfig } from '../config/index.js';
-import { closeConnections, createKit, type Registry, type Session } from '../provider/index.js';
+import { closeConnections, createKit, type KeyRing, type Registry, type Session } from '../provider/index.js';
 import { type Proxy as Listener, startProxy } from '../proxy/index.js';
 import { createAnalyser } from '../sql/index.js';
 import {
@@ -20,6 +20,7 @@ import type { Log } from '../telemetry/index.js';
 import { type Boundary, startSettler, WritePath } from '../write/index.js';
 import { ownConnections } from './own-connections.js';
 import { clientTls, databaseTarget } from './tls.js';
+import { serveWebhooks, type WebhookServing } from './webhooks.js';
 
 export interface ServeOptions {
   readonly config: Config;
@@ -27,6 +28,8 @@ export interface ServeOptions {
   readonly database: ConfiguredDatabase;
   readonly registry: Registry;
   readonly log: Log;
+  /** What secrets are encrypted under; without it none are kept. */
+  readonly keys?: KeyRing | undefined;
   /** Who may use the synced tables, where the connection's configuration does not say. */
   readonly grant?: Grants;
   /** A line of progress for a person. */
@@ -34,6 +37,7 @@ export interface ServeOptions {
   readonly onProgress?: (progress: Progress) => void;
   /** Other times than `timings`: tests do not wait so long. */
   readonly timings?: Partial<Timings>;
+  readonly webhookTimings?: WebhookServing['timings'];
   /** Called at the boundaries of every write: tests strike there. */
   readonly boundary?: (name: Boundary) => Promise<void>;
 }
@@ -42,6 +46,8 @@ export interface Running {
   readonly proxy: Listener;
   readonly sync: Sync;
   readonly catalog: LiveCatalog;
+  /** Where deliveries of webhooks are taken; absent where none are. */
+  readonly webhookPort?: number;
   /** Reads the certificate files again. */
   reload(): void;
   /** Drains the proxy, ends the sync and the settling, gives the lease back. */
@@ -135,6 +141,18 @@ async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[])
   const sync = openSync(options, pool, catalog, sessions, lease);
   cleanup.push(() => sync.stop());
   catalog.onChange(() => sync.update());
+  const { keys, webhookTimings } = options;
+  const webhooks = await serveWebhooks({
+    config,
+    own,
+    catalog,
+    sessions,
+    keys,
+    log,
+    wake: (oid) => sync.wake(oid),
+    ...(webhookTimings === undefined ? {} : { timings: webhookTimings }),
+  });
+  cleanup.push(() => webhooks.stop());
   const analyser = createAnalyser({ onLoss: (why) => log.warn({ why }, 'a parser was lost to a text') });
   cleanup.push(() => analyser.close());
   await analyser.ready();
@@ -160,6 +178,7 @@ async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[])
     proxy,
     sync,
     catalog,
+    ...(webhooks.port === undefined ? {} : { webhookPort: webhooks.port }),
     reload: () => tls?.reload(),
     stop: () => runAll(cleanup),
   };

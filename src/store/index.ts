@@ -9,6 +9,34 @@ export {
   sqlstateOf,
 } from './database.js';
 export {
+  type DeliveryNote,
+  dropExpectations,
+  dropPing,
+  type Expectation,
+  listPings,
+  noteDeliveries,
+  noteExpectations,
+  notePings,
+  type Ping,
+  postponeExpectations,
+  pruneDeliveries,
+  tablesWithDueExpectations,
+  takeExpectations,
+} from './deliveries.js';
+export {
+  beginHook,
+  countDeliveries,
+  forgetHook,
+  forgetOldHooks,
+  type HookState,
+  hookCursor,
+  hookRegistered,
+  listHooks,
+  noteHook,
+  type StoredHook,
+  setHookCursor,
+} from './hooks.js';
+export {
   type Claimed,
   type IntentRow,
   type Journal,
@@ -29,6 +57,8 @@ export {
   lockSession,
   lockTableExclusive,
   lockTableShared,
+  lockTablesShared,
+  runAlone,
   tableLockKey,
   unlockSession,
 } from './locks.js';

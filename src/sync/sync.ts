@@ -49,6 +49,8 @@ export interface Sync {
    * process has the table. Rejects when the signal aborts; it is done then all the same, later.
    */
   refresh(tableOid: number, keys: readonly string[], signal: AbortSignal): Promise<void>;
+  /** Looks at once at what is queued for a table, and for changes, where this process has it. */
+  wake(tableOid: number): Promise<void>;
   /** Brings the loops in line with the catalog, after it has changed. */
   update(): void;
   /** Ends every loop after the transaction that it is in, and gives its tables back. */
@@ -110,6 +112,7 @@ export function startSync(options: SyncOptions): Sync {
   if (waitingFor.size === 0) firstSync.resolve();
   return {
     firstSync: firstSync.promise,
+    wake: async (tableOid) => loops.get(tableOid)?.wake(),
     refresh: (tableOid, keys, signal) => refresh(options, loops.get(tableOid), tableOid, keys, signal),
     update,
     async stop(): Promise<void> {

@@ -9,10 +9,11 @@
 import { journal } from './journal.js';
 import type { Migration } from './migration.js';
 import { tables } from './tables.js';
+import { webhooks } from './webhooks.js';
 
 export type { Migration } from './migration.js';
 
-export const migrations: readonly Migration[] = [journal, tables];
+export const migrations: readonly Migration[] = [journal, tables, webhooks];
 
 /**
  * Run at the end of every step: whatever a database's default privileges gave to others is taken back, and every role

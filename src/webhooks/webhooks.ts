@@ -1,0 +1,105 @@
+/** The webhooks of one process: received, made durable, their payloads fetched, their hooks kept registered. */
+import type pg from 'pg';
+import type { Catalog } from '../catalog/index.js';
+import type { KitLog, Session, Webhooks } from '../provider/index.js';
+import { startExpecting } from './expecting.js';
+import { Intake } from './intake.js';
+import { startKeeper } from './keeper.js';
+import { startPayloads } from './payloads.js';
+import { createPlaces, type Placed } from './placing.js';
+import { createReceiver, type Incoming, type Reply, refusal } from './receiver.js';
+import { HookSecrets, type Sealer } from './secrets.js';
+import { startTally } from './tally.js';
+
+export interface WebhooksOptions {
+  /** Upwrite's own, and not the one that writes wait for: a storm of deliveries must not keep them waiting. */
+  readonly pool: pg.Pool;
+  readonly catalog: Catalog;
+  readonly sessions: ReadonlyMap<string, Session>;
+  /** Connections for which webhooks are switched off. */
+  readonly off: ReadonlySet<string>;
+  /** The public address without a slash at its end; null: none is configured, and hooks of before are taken back. */
+  readonly url: string | null;
+  /** Null: there is no key, so that no hook can be registered. */
+  readonly sealer: Sealer | null;
+  readonly log: KitLog;
+  /** Records of the table are queued to be read again, or its changes are to be pulled. */
+  readonly wake: (tableOid: number) => Promise<void>;
+  /** Other times than the defaults, in milliseconds: tests do not wait so long. */
+  readonly timings?: WebhookTimings;
+}
+
+export interface WebhookTimings {
+  readonly keepInterval?: number;
+  readonly keepRetry?: number;
+  /** From a re-reading that showed the old record to the next. */
+  readonly expectDelays?: readonly number[];
+}
+
+export interface WebhooksRunning {
+  /** Answers a request to `/webhooks/…`. */
+  handle(request: Incoming): Promise<Reply>;
+  /** Looks at the registered hooks now: tables have come or gone. */
+  look(): void;
+  stop(): Promise<void>;
+}
+
+export function startWebhooks(options: WebhooksOptions): WebhooksRunning {
+  const { pool, catalog, log, url, timings = {} } = options;
+  /** Whatever was to be said is in the database: a table that cannot be woken has its turn by itself. */
+  const wake = async (tableOid: number): Promise<void> => {
+    await options.wake(tableOid).catch((error: unknown) => log.debug({ error }, 'a table could not be woken'));
+  };
+  const wakeAll = async (tableOids: Iterable<number>): Promise<void> => {
+    await Promise.all([...new Set(tableOids)].map(wake));
+  };
+  const all = [...options.sessions].flatMap(([name, { webhooks }]) =>
+    webhooks === undefined ? [] : [{ name, webhooks, wanted: !options.off.has(name) }],
+  );
+  const tablesOf = (connection: string) => catalog.all().filter((table) => table.connection === connection);
+  const wakeConnection = (connection: string) => wakeAll(tablesOf(connection).map(({ oid }) => oid));
+  const secrets = new HookSecrets(options);
+  const keeper = startKeeper({
+    pool,
+    connections: all,
+    tables: tablesOf,
+    url,
+    sealer: options.sealer,
+    log,
+    onNew: wakeConnection,
+    ...(timings.keepInterval === undefined ? {} : { interval: timings.keepInterval }),
+    ...(timings.keepRetry === undefined ? {} : { retry: timings.keepRetry }),
+  });
+  const look = (): void => keeper.look();
+  if (url === null) return { handle: () => Promise.resolve(refusal), look, stop: keeper.stop };
+
+  const connections = new Map<string, Webhooks>(
+    all.filter(({ wanted }) => wanted).map(({ name, webhooks }) => [name, webhooks]),
+  );
+  const places = createPlaces(catalog);
+  const onQueued = (placed: Placed): Promise<void> => {
+    if (placed.pings.length > 0) payloads.wake();
+    return wakeAll([...placed.records.keys(), ...placed.tables]);
+  };
+  const onLost = (connection: string): void => {
+    keeper.look(connection);
+    void wakeConnection(connection);
+  };
+  const payloads = startPayloads({ pool, places, connections, log, onQueued, onLost });
+  const expecting = startExpecting({
+    pool,
+    catalog,
+    log,
+    wake,
+    ...(timings.expectDelays === undefined ? {} : { delays: timings.expectDelays }),
+  });
+  const tally = startTally(pool, log);
+  const intake = new Intake({ pool, places, onQueued });
+  return {
+    handle: createReceiver({ url, connections, secrets, intake, log, onDelivery: tally.count }),
+    look,
+    stop: async () => {
+      await Promise.all([keeper, payloads, expecting, tally].map((each) => each.stop()));
+    },
+  };
+}
