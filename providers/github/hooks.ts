@@ -123,8 +123,9 @@ export function webhooksOf(client: GitHubClient, faults: <T>(work: Promise<T>) =
   const own = client.config.webhook_secret;
   const scopes = async (resources: readonly Resource[], signal: AbortSignal): Promise<readonly string[]> => {
     if (eventsOf(objectsOf(resources)).length === 0) return [];
-    const { repos } = await listScope(client, { verb: 'read', signal });
-    return repos.map(({ fullName }) => fullName);
+    const { repos } = await listScope(client, { verb: 'read', signal }, { extra: 'isArchived' });
+    // Nothing changes in an archived repository, and it takes no hooks.
+    return repos.filter(({ node }) => node['isArchived'] !== true).map(({ fullName }) => fullName);
   };
   const registrar: HookRegistrar = {
     scopes: (resources, signal) => faults(scopes(resources, signal)),

@@ -149,7 +149,7 @@ async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[])
     sessions,
     keys,
     log,
-    wake: (oid) => sync.wake(oid),
+    wake: async (oid, delayMs) => void setTimeout(() => void sync.wake(oid), delayMs),
     ...(webhookTimings === undefined ? {} : { timings: webhookTimings }),
   });
   cleanup.push(() => webhooks.stop());

@@ -17,7 +17,7 @@ export interface WebhookServing {
   /** What the secrets of registered hooks are encrypted under; without it none is registered. */
   readonly keys: KeyRing | undefined;
   readonly log: Log;
-  readonly wake: (tableOid: number) => Promise<void>;
+  readonly wake: (tableOid: number, delayMs: number) => Promise<void>;
   readonly timings?: WebhookTimings;
 }
 

@@ -31,6 +31,8 @@ export interface KeeperOptions {
   readonly log: KitLog;
   /** A hook is new: what happened before it was not delivered, so that the connection's tables are to be synced. */
   readonly onNew: (connection: string) => Promise<void>;
+  /** The secrets of a connection's hooks have changed. */
+  readonly onSecret: (connection: string) => void;
   /** Milliseconds between looks at hooks that are well. Default an hour. */
   readonly interval?: number;
   /** Milliseconds to the next try after a failure, doubling up to `interval`. Default 10,000. */

@@ -60,6 +60,7 @@ async function register(
   const purpose = purposeOf(connection, scope);
   const secret = randomBytes(32).toString('hex');
   await beginHook(options.pool, { connection, scope, url, secret: sealer.seal(secret, purpose), wants });
+  options.onSecret(connection);
   const made = await registrar.create(scope, { url, resources, secret }, signal);
   const { id, expiresAt } = made;
   await hookRegistered(
@@ -67,6 +68,7 @@ async function register(
     { connection, scope },
     { id, expiresAt, secret: sealer.seal(made.secret, purpose) },
   );
+  options.onSecret(connection);
   options.log.info({ connection, scope, hook: id }, 'a webhook was registered');
   await options.onNew(connection);
   await removeOld(keeping, scope, id, [...there.map((hook) => hook.id), ...formerOf(before)]);

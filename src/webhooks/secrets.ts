@@ -49,6 +49,11 @@ export class HookSecrets {
     return known !== undefined && Date.now() - known.at < shortest ? known.secrets : this.load(connection);
   }
 
+  /** They are read with the next delivery. */
+  forget(connection: string): void {
+    this.known.delete(connection);
+  }
+
   private load(connection: string): Promise<readonly HookSecret[]> {
     const secrets = this.read(connection);
     this.known.set(connection, { at: Date.now(), secrets });

@@ -10,6 +10,7 @@ import { createPlaces, type Placed } from './placing.js';
 import { createReceiver, type Incoming, type Reply, refusal } from './receiver.js';
 import { HookSecrets, type Sealer } from './secrets.js';
 import { startTally } from './tally.js';
+import { createWaker } from './waker.js';
 
 export interface WebhooksOptions {
   /** Upwrite's own, and not the one that writes wait for: a storm of deliveries must not keep them waiting. */
@@ -23,8 +24,8 @@ export interface WebhooksOptions {
   /** Null: there is no key, so that no hook can be registered. */
   readonly sealer: Sealer | null;
   readonly log: KitLog;
-  /** Records of the table are queued to be read again, or its changes are to be pulled. */
-  readonly wake: (tableOid: number) => Promise<void>;
+  /** What is queued of a table is to be read again in so many milliseconds; resolves when that is certain. */
+  readonly wake: (tableOid: number, delayMs: number) => Promise<void>;
   /** Other times than the defaults, in milliseconds: tests do not wait so long. */
   readonly timings?: WebhookTimings;
 }
@@ -47,17 +48,14 @@ export interface WebhooksRunning {
 export function startWebhooks(options: WebhooksOptions): WebhooksRunning {
   const { pool, catalog, log, url, timings = {} } = options;
   /** Whatever was to be said is in the database: a table that cannot be woken has its turn by itself. */
-  const wake = async (tableOid: number): Promise<void> => {
-    await options.wake(tableOid).catch((error: unknown) => log.debug({ error }, 'a table could not be woken'));
-  };
-  const wakeAll = async (tableOids: Iterable<number>): Promise<void> => {
-    await Promise.all([...new Set(tableOids)].map(wake));
-  };
+  const waker = createWaker(async (tableOid, delayMs) => {
+    await options.wake(tableOid, delayMs).catch((error: unknown) => log.debug({ error }, 'a table could not be woken'));
+  });
   const all = [...options.sessions].flatMap(([name, { webhooks }]) =>
     webhooks === undefined ? [] : [{ name, webhooks, wanted: !options.off.has(name) }],
   );
   const tablesOf = (connection: string) => catalog.all().filter((table) => table.connection === connection);
-  const wakeConnection = (connection: string) => wakeAll(tablesOf(connection).map(({ oid }) => oid));
+  const wakeConnection = (connection: string) => waker.wake(tablesOf(connection).map(({ oid }) => oid));
   const secrets = new HookSecrets(options);
   const keeper = startKeeper({
     pool,
@@ -67,6 +65,7 @@ export function startWebhooks(options: WebhooksOptions): WebhooksRunning {
     sealer: options.sealer,
     log,
     onNew: wakeConnection,
+    onSecret: (connection) => secrets.forget(connection),
     ...(timings.keepInterval === undefined ? {} : { interval: timings.keepInterval }),
     ...(timings.keepRetry === undefined ? {} : { retry: timings.keepRetry }),
   });
@@ -79,7 +78,7 @@ export function startWebhooks(options: WebhooksOptions): WebhooksRunning {
   const places = createPlaces(catalog);
   const onQueued = (placed: Placed): Promise<void> => {
     if (placed.pings.length > 0) payloads.wake();
-    return wakeAll([...placed.records.keys(), ...placed.tables]);
+    return waker.wake([...placed.records.keys(), ...placed.tables]);
   };
   const onLost = (connection: string): void => {
     keeper.look(connection);
@@ -90,7 +89,7 @@ export function startWebhooks(options: WebhooksOptions): WebhooksRunning {
     pool,
     catalog,
     log,
-    wake,
+    wake: (tableOid) => waker.wake([tableOid]),
     ...(timings.expectDelays === undefined ? {} : { delays: timings.expectDelays }),
   });
   const tally = startTally(pool, log);
