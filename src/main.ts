@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { type Command, checkCommand, type Io, runCli, startEmbedded, stopRequested } from './cli/index.js';
 import { parseDatabaseUrl } from './config/index.js';
 import { demoCommand } from './main/demo.js';
-import { encryptionKeys, keyVariable } from './main/shared.js';
 import { serve } from './main/serve.js';
+import { encryptionKeys, keyVariable } from './main/shared.js';
 import { createKit, createRegistry, type Registry, silentLog } from './provider/index.js';
 import { createLog } from './telemetry/index.js';
 

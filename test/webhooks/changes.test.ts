@@ -60,8 +60,12 @@ describe('registered at the start', () => {
   });
 
   test('no secret is in the database as it is', async () => {
-    const { rows: details } = await world.own.query<{ secret: string | null }>('select secret from upwrite.webhook_details');
-    const secrets = [...world.sandboxes.stripe.webhookEndpoints, ...world.sandboxes.github.hooks].map((each) => each.secret);
+    const { rows: details } = await world.own.query<{ secret: string | null }>(
+      'select secret from upwrite.webhook_details',
+    );
+    const secrets = [...world.sandboxes.stripe.webhookEndpoints, ...world.sandboxes.github.hooks].map(
+      (each) => each.secret,
+    );
     expect(details).toHaveLength(4);
     for (const { secret } of details) {
       expect(secret).toMatch(/^1\.[0-9a-f]{12}\./);

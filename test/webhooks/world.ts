@@ -69,9 +69,17 @@ export const keys = KeyRing.parse(Buffer.alloc(32, 7).toString('base64'));
 export interface UpwriteOptions {
   readonly database: string;
   readonly connections: Readonly<Record<string, unknown>>;
-  /** Null: no webhooks. */
+  /** Where deliveries are taken; null: no webhooks. */
   readonly port: number | null;
+  /** The port of the public address, where it is another one. */
+  readonly publicPort?: number;
   readonly keys?: KeyRing | undefined;
+  /** Milliseconds between looks at the registered hooks; an hour where absent. */
+  readonly keepInterval?: number;
+}
+
+export function addressOf(port: number): string {
+  return `http://127.0.0.1:${port}`;
 }
 
 /** It looks for changes by itself once an hour. */
@@ -81,7 +89,7 @@ export async function startUpwrite(options: UpwriteOptions): Promise<Running> {
     listen: '127.0.0.1:0',
     sync: { interval: '1h' },
     connections,
-    ...(port === null ? {} : { webhooks: { url: `http://127.0.0.1:${port}/`, listen: `127.0.0.1:${port}` } }),
+    ...(port === null ? {} : { webhooks: { url: addressOf(options.publicPort ?? port), listen: `127.0.0.1:${port}` } }),
   });
   const upwrite = await serve({
     config: parseConfig(text, { file: 'test', environment: {} }).config,
@@ -90,7 +98,7 @@ export async function startUpwrite(options: UpwriteOptions): Promise<Running> {
     log: createLog({ level: 'error', format: 'json' }),
     keys: 'keys' in options ? options.keys : keys,
     grant: { write: ['app'] },
-    webhookTimings: { keepInterval: 3_600_000, keepRetry: 200, expectDelays: [100, 500, 1000] },
+    webhookTimings: { keepInterval: options.keepInterval ?? 3_600_000, keepRetry: 200, expectDelays: [100, 500, 1000] },
   });
   await upwrite.sync.firstSync;
   return upwrite;
