@@ -4,8 +4,6 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, checkCommand, type Io, runCli, startEmbedded, stopRequested } from './cli/index.js';
 import { parseDatabaseUrl } from './config/index.js';
-import { demoCommand } from './main/demo.js';
-import { serve } from './main/serve.js';
 import { encryptionKeys, keyVariable } from './main/shared.js';
 import { createKit, createRegistry, type Registry, silentLog } from './provider/index.js';
 import { createLog } from './telemetry/index.js';
@@ -23,6 +21,7 @@ function startCommand(registry: Registry): Command {
     summary: 'serves the configured connections until SIGINT or SIGTERM',
     takesConfig: true,
     run: async (context) => {
+      const { serve } = await import('./main/serve.js');
       const config = context.config();
       const stop = stopRequested();
       const log = createLog(config.log);
@@ -52,6 +51,18 @@ function startCommand(registry: Registry): Command {
       }
       return 0;
     },
+  };
+}
+
+/**
+ * `upwrite demo`, what `npm start` runs: everything on this machine, a tour of it, and then it stays up. It has the
+ * stand-ins of all APIs with it, which no other command should have to load.
+ */
+function demoCommand(registry: Registry): Command {
+  return {
+    summary: 'starts everything on this machine with sandboxes in place of the APIs, and shows it working',
+    takesConfig: false,
+    run: async (context) => (await import('./main/demo.js')).demo(context, registry),
   };
 }
 
@@ -94,6 +105,10 @@ async function main(): Promise<number> {
                 ? loaded.connectionError(connection.name, error)
                 : error;
             }
+          },
+          further: async function* (config) {
+            const { webhookFindings } = await import('./main/check-webhooks.js');
+            yield* webhookFindings(config, registry, encryptionKeys(io.environment[keyVariable]));
           },
         }),
       ],

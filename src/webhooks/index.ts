@@ -1,3 +1,3 @@
-export { folder, type Incoming, maxBody, type Reply } from './receiver.js';
+export { folder, hookUrl, type Incoming, maxBody, type Reply } from './receiver.js';
 export type { Sealer } from './secrets.js';
 export { startWebhooks, type WebhooksOptions, type WebhooksRunning, type WebhookTimings } from './webhooks.js';
