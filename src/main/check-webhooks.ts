@@ -42,7 +42,9 @@ async function stored(target: DatabaseTarget): Promise<readonly StoredHook[] | n
     client.on('error', () => undefined);
     try {
       await client.connect();
-      const found = await client.query<{ there: boolean }>("SELECT to_regclass('upwrite.webhooks') IS NOT NULL AS there");
+      const found = await client.query<{ there: boolean }>(
+        "SELECT to_regclass('upwrite.webhooks') IS NOT NULL AS there",
+      );
       return found.rows[0]?.there === true ? await listHooks(client, null) : null;
     } finally {
       await client.end().catch(() => undefined);
@@ -78,7 +80,12 @@ function finding(
   if (first !== undefined) {
     const where = first.scope === '' ? '' : ` for ${first.scope}`;
     const others = failing.length > 1 ? `, and ${failing.length - 1} more` : '';
-    return { ok: false, item, state: `${first.reason ?? 'failing'}${where}${others}`, fix: byHand.replaceAll('{url}', url) };
+    return {
+      ok: false,
+      item,
+      state: `${first.reason ?? 'failing'}${where}${others}`,
+      fix: byHand.replaceAll('{url}', url),
+    };
   }
   const live = hooks.filter(({ state }) => state === 'live').length;
   return { ok: true, item, state: live === 0 ? 'registered by the next start' : `${live} live, ${delivered}` };
