@@ -6,7 +6,14 @@ import type { Config } from '../config/index.js';
 import type { KeyRing, Session } from '../provider/index.js';
 import { internalPool } from '../store/index.js';
 import type { Log } from '../telemetry/index.js';
-import { folder, maxBody, startWebhooks, type WebhooksRunning, type WebhookTimings } from '../webhooks/index.js';
+import {
+  folder,
+  maxBody,
+  poolSize,
+  startWebhooks,
+  type WebhooksRunning,
+  type WebhookTimings,
+} from '../webhooks/index.js';
 
 export interface WebhookServing {
   readonly config: Config;
@@ -27,18 +34,15 @@ export interface WebhookServer {
   stop(): Promise<void>;
 }
 
-/** Connections to the database: deliveries, payloads, expectations and registrations have one each. */
-const connections = 6;
 /** Deliveries under way at once, each of at most `maxBody` bytes. */
 const mostInFlight = 128;
 
 /** Starts taking deliveries and keeping hooks registered. Rejects when the address cannot be taken. */
 export async function serveWebhooks(serving: WebhookServing): Promise<WebhookServer> {
   const { config, own, catalog, sessions, log, wake, timings } = serving;
-  const pool = internalPool({ ...own, max: connections }, (error) =>
-    log.debug({ error }, 'an idle connection was lost'),
-  );
   const url = config.webhooks.url ?? null;
+  const max = url === null ? poolSize.idle : poolSize.taking;
+  const pool = internalPool({ ...own, max }, (error) => log.debug({ error }, 'an idle connection was lost'));
   const webhooks = startWebhooks({
     pool,
     catalog,

@@ -7,7 +7,7 @@ import type pg from 'pg';
 import type { SyncedTable } from '../catalog/index.js';
 import type { HookRegistrar, KitLog, Webhooks } from '../provider/index.js';
 import { forgetHook, listHooks, noteHook, runAlone, type StoredHook } from '../store/index.js';
-import { type Loop, startLoop } from './loop.js';
+import { each, type Loop, startLoop } from './loop.js';
 import { reasonOf } from './reason.js';
 import { hookUrl } from './receiver.js';
 import { keepScope } from './scope.js';
@@ -29,6 +29,8 @@ export interface KeeperOptions {
   readonly url: string | null;
   readonly sealer: Sealer | null;
   readonly log: KitLog;
+  /** Connections looked at at once; each has one of the pool for itself, and needs a second one. */
+  readonly atOnce: number;
   /** A hook is new: what happened before it was not delivered, so that the connection's tables are to be synced. */
   readonly onNew: (connection: string) => Promise<void>;
   /** The secrets of a connection's hooks have changed. */
@@ -70,18 +72,16 @@ export function startKeeper(options: KeeperOptions): Keeper {
   let forgotten = false;
   const loop: Loop = startLoop(async (signal) => {
     if (!forgotten) forgotten = await forgetStrangers(options);
-    await Promise.all(
-      options.connections.map(async (connection) => {
-        const state = states.get(connection.name);
-        if (state === undefined || state.dueAt > Date.now() || signal.aborted) return;
-        state.dueAt = Date.now() + interval;
-        if (await keep(options, connection, signal)) state.failures = 0;
-        else {
-          state.failures += 1;
-          state.dueAt = Date.now() + Math.min(interval, retry * 2 ** (state.failures - 1));
-        }
-      }),
-    );
+    await each(options.connections, options.atOnce, async (connection) => {
+      const state = states.get(connection.name);
+      if (state === undefined || state.dueAt > Date.now() || signal.aborted) return;
+      state.dueAt = Date.now() + interval;
+      if (await keep(options, connection, signal)) state.failures = 0;
+      else {
+        state.failures += 1;
+        state.dueAt = Date.now() + Math.min(interval, retry * 2 ** (state.failures - 1));
+      }
+    });
     const next = Math.min(interval, ...[...states.values()].map(({ dueAt }) => dueAt - Date.now()));
     return Math.max(100, forgotten ? next : Math.min(next, retry));
   });

@@ -6,7 +6,7 @@ import type pg from 'pg';
 import { FaultError } from '../errors/index.js';
 import type { HookRegistrar, KitLog, Webhooks } from '../provider/index.js';
 import { dropPing, hookCursor, inTransaction, listPings, type Ping, runAlone, setHookCursor } from '../store/index.js';
-import { type Loop, startLoop } from './loop.js';
+import { each, type Loop, startLoop } from './loop.js';
 import { type Placed, type Places, place } from './placing.js';
 import { queueAll } from './queue.js';
 
@@ -22,6 +22,8 @@ export interface PayloadsOptions {
 
 /** Milliseconds between looks for pings that another process has left. */
 const interval = 10_000;
+/** Each has a connection of the pool for itself, and needs a second one now and then. */
+export const hooksAtOnce = 3;
 /** Milliseconds for one page. */
 const patience = 30_000;
 
@@ -34,7 +36,7 @@ export function startPayloads(options: PayloadsOptions): Loop {
     if (registrars.size === 0) return interval * 360;
     try {
       const pings = await listPings(options.pool, [...registrars.keys()]);
-      await Promise.all(pings.map((ping) => fetchAlone(options, registrars.get(ping.connection), ping, signal)));
+      await each(pings, hooksAtOnce, (ping) => fetchAlone(options, registrars.get(ping.connection), ping, signal));
     } catch (error) {
       if (!signal.aborted) options.log.warn({ error }, 'looking for pings of webhooks failed');
     }

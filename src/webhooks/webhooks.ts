@@ -5,7 +5,7 @@ import type { KitLog, Session, Webhooks } from '../provider/index.js';
 import { startExpecting } from './expecting.js';
 import { Intake } from './intake.js';
 import { startKeeper } from './keeper.js';
-import { startPayloads } from './payloads.js';
+import { hooksAtOnce, startPayloads } from './payloads.js';
 import { createPlaces, type Placed } from './placing.js';
 import { createReceiver, type Incoming, type Reply, refusal } from './receiver.js';
 import { HookSecrets, type Sealer } from './secrets.js';
@@ -13,7 +13,7 @@ import { startTally } from './tally.js';
 import { createWaker } from './waker.js';
 
 export interface WebhooksOptions {
-  /** Upwrite's own, and not the one that writes wait for: a storm of deliveries must not keep them waiting. */
+  /** Upwrite's own, of `poolSize`, and not the one that writes wait for: a storm must not keep them waiting. */
   readonly pool: pg.Pool;
   readonly catalog: Catalog;
   readonly sessions: ReadonlyMap<string, Session>;
@@ -45,6 +45,12 @@ export interface WebhooksRunning {
   stop(): Promise<void>;
 }
 
+/** Connections whose hooks are looked at at once. */
+const connectionsAtOnce = 3;
+
+/** What the pool has to have at least: one for each thing that keeps one for itself, and some for the others. */
+export const poolSize = { taking: connectionsAtOnce + hooksAtOnce + 4, idle: 2 } as const;
+
 export function startWebhooks(options: WebhooksOptions): WebhooksRunning {
   const { pool, catalog, log, url, timings = {} } = options;
   /** Whatever was to be said is in the database: a table that cannot be woken has its turn by itself. */
@@ -64,6 +70,7 @@ export function startWebhooks(options: WebhooksOptions): WebhooksRunning {
     url,
     sealer: options.sealer,
     log,
+    atOnce: url === null ? 1 : connectionsAtOnce,
     onNew: wakeConnection,
     onSecret: (connection) => secrets.forget(connection),
     ...(timings.keepInterval === undefined ? {} : { interval: timings.keepInterval }),

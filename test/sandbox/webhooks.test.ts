@@ -81,8 +81,9 @@ describe('Stripe', () => {
     sandbox.create('products', { name: 'Not told' });
     await sandbox.delivered();
     expect(received).toHaveLength(1);
-    const [{ body, headers } = { body: '', headers: {} }] = received;
-    const event = sdk.webhooks.constructEvent(body, headers['stripe-signature'] ?? '', made.secret ?? '');
+    const [delivery] = received;
+    const header = delivery?.headers['stripe-signature'] ?? '';
+    const event = sdk.webhooks.constructEvent(delivery?.body ?? '', header, made.secret ?? '');
     expect(event).toMatchObject({ type: 'customer.created', data: { object: { id } } });
 
     expect(await sdk.webhookEndpoints.update(made.id, { disabled: true })).toMatchObject({ status: 'disabled' });
