@@ -24,7 +24,8 @@ export interface WebhookServing {
   /** What the secrets of registered hooks are encrypted under; without it none is registered. */
   readonly keys: KeyRing | undefined;
   readonly log: Log;
-  readonly wake: (tableOid: number, delayMs: number) => Promise<void>;
+  /** Reads again what is queued of a table, in so many milliseconds; resolves when that is certain. */
+  readonly reread: (tableOid: number, delayMs: number) => Promise<void>;
   readonly timings?: WebhookTimings;
 }
 
@@ -39,7 +40,7 @@ const mostInFlight = 128;
 
 /** Starts taking deliveries and keeping hooks registered. Rejects when the address cannot be taken. */
 export async function serveWebhooks(serving: WebhookServing): Promise<WebhookServer> {
-  const { config, own, catalog, sessions, log, wake, timings } = serving;
+  const { config, own, catalog, sessions, log, reread, timings } = serving;
   const url = config.webhooks.url ?? null;
   const max = url === null ? poolSize.idle : poolSize.taking;
   const pool = internalPool({ ...own, max }, (error) => log.debug({ error }, 'an idle connection was lost'));
@@ -51,7 +52,7 @@ export async function serveWebhooks(serving: WebhookServing): Promise<WebhookSer
     url,
     sealer: serving.keys ?? null,
     log,
-    wake,
+    wake: reread,
     ...(timings === undefined ? {} : { timings }),
   });
   const quit = catalog.onChange(() => webhooks.look());
