@@ -14,7 +14,6 @@ import {
 import { parseDatabaseUrl } from './config/index.js';
 import { operateOptions } from './main/operate.js';
 import { encryptionKeys, keyVariable } from './main/shared.js';
-import { syncCommand } from './main/work.js';
 import { createKit, createRegistry, type Registry, silentLog } from './provider/index.js';
 import { createLog } from './telemetry/index.js';
 
@@ -63,6 +62,15 @@ function startCommand(registry: Registry): Command {
       }
       return 0;
     },
+  };
+}
+
+/** `upwrite sync`: a process that takes jobs, and serves no clients. As many as one likes may run on one database. */
+function syncCommand(registry: Registry): Command {
+  return {
+    summary: 'keeps the synced tables fresh, without serving clients, until SIGINT or SIGTERM',
+    takesConfig: true,
+    run: async (context) => (await import('./main/work.js')).work(context, registry),
   };
 }
 

@@ -31,6 +31,7 @@ export async function takeTour({ url, sandboxes, out }: TourOptions): Promise<vo
   }
 }
 
+/** What psql would show of a statement. */
 export async function answerOf(client: pg.Client, sql: string): Promise<string> {
   try {
     const result = await client.query<Record<string, unknown>>(sql);

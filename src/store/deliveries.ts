@@ -154,3 +154,9 @@ export async function postponeExpectations(
     [tableOid, keys, afterMs, counted ? 1 : 0],
   );
 }
+
+/** The tables of which records wait to be read again. */
+export async function tablesWithQueue(db: Queryable): Promise<readonly number[]> {
+  const result = await db.query<{ oid: number }>('SELECT DISTINCT table_oid AS oid FROM upwrite.stale_keys');
+  return result.rows.map((row) => row.oid);
+}

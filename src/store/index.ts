@@ -21,6 +21,7 @@ export {
   postponeExpectations,
   pruneDeliveries,
   tablesWithDueExpectations,
+  tablesWithQueue,
   takeExpectations,
 } from './deliveries.js';
 export {

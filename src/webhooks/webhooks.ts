@@ -2,6 +2,7 @@
 import type pg from 'pg';
 import type { Catalog } from '../catalog/index.js';
 import type { KitLog, Session, Webhooks } from '../provider/index.js';
+import { tablesWithQueue } from '../store/index.js';
 import { startExpecting } from './expecting.js';
 import { Intake } from './intake.js';
 import { startKeeper } from './keeper.js';
@@ -100,11 +101,16 @@ export function startWebhooks(options: WebhooksOptions): WebhooksRunning {
     ...(timings.expectDelays === undefined ? {} : { delays: timings.expectDelays }),
   });
   const tally = startTally(pool, log);
+  // What a process has left that was killed need not wait until it counts as dead.
+  const resumed = tablesWithQueue(pool).then(waker.wake, (error: unknown) => {
+    log.debug({ error }, 'what is queued was not looked at');
+  });
   const intake = new Intake({ pool, places, onQueued });
   return {
     handle: createReceiver({ url, connections, secrets, intake, log, onDelivery: tally.count }),
     look,
     stop: async () => {
+      await resumed;
       await Promise.all([keeper, payloads, expecting, tally].map((each) => each.stop()));
     },
   };

@@ -83,8 +83,9 @@ test('answered, killed before the record was read again, and brought after the r
   expect(await count(`stripe.customers where name = 'Feyd'`)).toBe(0);
 
   await start();
-  await waitFor('the change', async () => (await count(`stripe.customers where name = 'Feyd'`)) === 1);
+  const arrived = async () => (await count(`stripe.customers where name = 'Feyd'`)) === 1;
+  await waitFor('the change', arrived, 90_000);
   await waitFor('the queue to be empty', async () => (await count('upwrite.stale_keys')) === 0);
   // The hook of before is still the one.
   expect(stripe.webhookEndpoints).toHaveLength(1);
-});
+}, 180_000);
