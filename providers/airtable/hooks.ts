@@ -6,8 +6,8 @@
  */
 import { z } from 'zod';
 import type {
-  Cursor,
   Delivery,
+  HookCursor,
   HookPayloads,
   HookRegistrar,
   HookRequest,
@@ -18,7 +18,6 @@ import type {
   Webhooks,
 } from '../../src/provider/index.js';
 import type { AirtableClient, ClientCall } from './client.js';
-import { splitObject } from './resources.js';
 import { RequestRefused } from './transport.js';
 import { isSigned, parsePayloads, parsePing } from './webhook.js';
 
@@ -93,7 +92,7 @@ async function payloads(
   client: AirtableClient,
   base: string,
   hook: string,
-  since: Cursor | null,
+  since: HookCursor | null,
   signal: AbortSignal,
 ): Promise<HookPayloads> {
   const query = typeof since === 'number' ? `?cursor=${since}` : '';
@@ -131,7 +130,7 @@ function jsonOf(body: Buffer): unknown {
 /** `faults` makes FaultErrors of the provider's own errors. */
 export function webhooksOf(client: AirtableClient, faults: <T>(work: Promise<T>) => Promise<T>): Webhooks {
   const registrar: HookRegistrar = {
-    scopes: async (resources) => [...new Set(resources.map((resource) => splitObject(resource).base))],
+    scopes: async (objects) => [...new Set(objects.flatMap((object) => object.split('/')[0] ?? []))],
     wants: () => JSON.stringify(specification),
     list: (base, url, signal) => faults(list(client, base, url, signal)),
     create: (base, wish, signal) => faults(create(client, base, wish, signal)),

@@ -12,7 +12,6 @@ import type {
   HookWish,
   NewHook,
   RegisteredHook,
-  Resource,
   Webhooks,
 } from '../../src/provider/index.js';
 import { type ClientCall, type GitHubClient, RequestRefused } from './client.js';
@@ -70,7 +69,7 @@ async function create(client: GitHubClient, scope: string, wish: HookWish, signa
       ...target(scope),
       name: 'web',
       active: true,
-      events: [...eventsOf(wish.resources.map(({ object }) => object))],
+      events: [...eventsOf(wish.objects)],
       config: { url: wish.url, content_type: 'json', secret: wish.secret, insecure_ssl: '0' },
     }),
   );
@@ -114,22 +113,18 @@ function receive(request: HookRequest, secrets: readonly HookSecret[]): Delivery
   };
 }
 
-function objectsOf(resources: readonly Resource[]): readonly string[] {
-  return resources.map(({ object }) => object);
-}
-
 /** `faults` makes FaultErrors of the provider's own errors. */
 export function webhooksOf(client: GitHubClient, faults: <T>(work: Promise<T>) => Promise<T>): Webhooks {
   const own = client.config.webhook_secret;
-  const scopes = async (resources: readonly Resource[], signal: AbortSignal): Promise<readonly string[]> => {
-    if (eventsOf(objectsOf(resources)).length === 0) return [];
+  const scopes = async (objects: readonly string[], signal: AbortSignal): Promise<readonly string[]> => {
+    if (eventsOf(objects).length === 0) return [];
     const { repos } = await listScope(client, { verb: 'read', signal }, { extra: 'isArchived' });
     // Nothing changes in an archived repository, and it takes no hooks.
     return repos.filter(({ node }) => node['isArchived'] !== true).map(({ fullName }) => fullName);
   };
   const registrar: HookRegistrar = {
-    scopes: (resources, signal) => faults(scopes(resources, signal)),
-    wants: (resources) => eventsOf(objectsOf(resources)).join(' '),
+    scopes: (objects, signal) => faults(scopes(objects, signal)),
+    wants: (objects) => eventsOf(objects).join(' '),
     list: (scope, url, signal) => faults(list(client, scope, url, signal)),
     create: (scope, wish, signal) => faults(create(client, scope, wish, signal)),
     remove: (scope, hook, signal) => faults(remove(client, scope, hook, signal)),

@@ -12,7 +12,6 @@ import type {
   HookWish,
   NewHook,
   RegisteredHook,
-  Resource,
   Webhooks,
 } from '../../src/provider/index.js';
 import { type ApiObject, apiVersion, isMissing, query, type StripeClient } from './client.js';
@@ -30,10 +29,10 @@ const window = 2 * tolerance * 1000;
 
 const path = '/v1/webhook_endpoints';
 
-/** The types of events that tell of changes of these resources, each once. */
-function eventTypes(resources: readonly Resource[]): readonly string[] {
-  const objects = new Set(resources.map(({ object }) => object));
-  const types = tables.filter(({ object }) => objects.has(object)).flatMap(({ events }) => events);
+/** The types of events that tell of changes of these objects, each once. */
+function eventTypes(objects: readonly string[]): readonly string[] {
+  const wanted = new Set(objects);
+  const types = tables.filter(({ object }) => wanted.has(object)).flatMap(({ events }) => events);
   return [...new Set(types)].sort();
 }
 
@@ -62,7 +61,7 @@ async function create(client: StripeClient, connection: string, wish: HookWish, 
     path,
     params: {
       url: wish.url,
-      enabled_events: eventTypes(wish.resources),
+      enabled_events: eventTypes(wish.objects),
       api_version: apiVersion,
       description: 'Upwrite',
       metadata: { upwrite: connection },
@@ -114,8 +113,8 @@ export function webhooksOf(
 ): Webhooks {
   const own = config.webhook_secret;
   const registrar: HookRegistrar = {
-    scopes: async (resources) => (eventTypes(resources).length === 0 ? [] : ['']),
-    wants: (resources) => `${apiVersion} ${eventTypes(resources).join(' ')}`,
+    scopes: async (objects) => (eventTypes(objects).length === 0 ? [] : ['']),
+    wants: (objects) => `${apiVersion} ${eventTypes(objects).join(' ')}`,
     list: (_scope, url, signal) => faults(list(client, url, signal)),
     create: (_scope, wish, signal) => faults(create(client, connection, wish, signal)),
     remove: (_scope, hook, signal) => faults(remove(client, hook, signal)),

@@ -5,8 +5,6 @@
  * Who may call when: `receive` does no I/O and may be called at any time. A registrar's methods are called by one process
  * at a time for each connection.
  */
-import type { Cursor, Resource } from './contract.js';
-
 /** A delivery as it arrived. */
 export interface HookRequest {
   readonly method: string;
@@ -70,27 +68,31 @@ export interface NewHook extends RegisteredHook {
   readonly secret: string;
 }
 
-/** What to register: where to deliver, and news of which resources. */
+/** What to register: where to deliver, and news of which objects. */
 export interface HookWish {
   readonly url: string;
-  readonly resources: readonly Resource[];
+  /** The API's names of them, as in `Resource.object`. */
+  readonly objects: readonly string[];
   /** A secret of good randomness, for APIs that let it be chosen. */
   readonly secret: string;
 }
 
+/** A position in what a hook holds, made and read only by the provider. */
+export type HookCursor = string | number;
+
 /** A page of what happened since a hook's cursor. */
 export interface HookPayloads {
   readonly news: readonly News[];
-  readonly next: Cursor;
+  readonly next: HookCursor;
   readonly more: boolean;
 }
 
 /** Sets hooks up through the API. Everything throws FaultErrors, as a session does. */
 export interface HookRegistrar {
-  /** Where hooks are needed for these resources, one in each: the account (an empty text), a base, a repository. */
-  scopes(resources: readonly Resource[], signal: AbortSignal): Promise<readonly string[]>;
+  /** Where hooks are needed for these objects, one in each: the account (an empty text), a base, a repository. */
+  scopes(objects: readonly string[], signal: AbortSignal): Promise<readonly string[]>;
   /** What a hook would listen to. Where it differs from what one was registered with, it is replaced. Does no I/O. */
-  wants(resources: readonly Resource[]): string;
+  wants(objects: readonly string[]): string;
   /** The scope's hooks that deliver to the address. */
   list(scope: string, url: string, signal: AbortSignal): Promise<readonly RegisteredHook[]>;
   create(scope: string, wish: HookWish, signal: AbortSignal): Promise<NewHook>;
@@ -99,7 +101,7 @@ export interface HookRegistrar {
   /** One that is not there any more is no error. */
   remove(scope: string, hook: string, signal: AbortSignal): Promise<void>;
   /** What a hook has from a cursor on; null: from its beginning. Absent where deliveries say it themselves. */
-  payloads?(scope: string, hook: string, since: Cursor | null, signal: AbortSignal): Promise<HookPayloads>;
+  payloads?(scope: string, hook: string, since: HookCursor | null, signal: AbortSignal): Promise<HookPayloads>;
 }
 
 /** What a session can do with webhooks. */

@@ -163,8 +163,8 @@ export async function hookCursor(
   db: Queryable,
   connection: string,
   hook: string,
-): Promise<{ readonly scope: string; readonly cursor: Json } | undefined> {
-  const result = await db.query<{ scope: string; cursor: Json }>(
+): Promise<{ readonly scope: string; readonly cursor: string | number | null } | undefined> {
+  const result = await db.query<{ scope: string; cursor: string | number | null }>(
     `SELECT h.scope, d.cursor FROM upwrite.webhooks h JOIN upwrite.webhook_details d USING (connection, scope)
      WHERE h.connection = $1 AND h.hook = $2`,
     [connection, hook],

@@ -3,43 +3,13 @@
  * before it ends; and takes back those that are not wanted any more. One process at a time does so for a connection, so
  * that none is registered twice; what a crash has left half-way is found by its address and replaced.
  */
-import type pg from 'pg';
-import type { SyncedTable } from '../catalog/index.js';
-import type { HookRegistrar, KitLog, Webhooks } from '../provider/index.js';
+import type { HookRegistrar } from '../provider/index.js';
 import { forgetHook, listHooks, noteHook, runAlone, type StoredHook } from '../store/index.js';
+import type { KeeperOptions, Keeping, KeptConnection } from './keeping.js';
 import { each, type Loop, startLoop } from './loop.js';
 import { reasonOf } from './reason.js';
 import { hookUrl } from './receiver.js';
 import { keepScope } from './scope.js';
-import type { Sealer } from './secrets.js';
-
-/** A connection of this process, and whether it wants hooks. */
-export interface KeptConnection {
-  readonly name: string;
-  readonly webhooks: Webhooks;
-  readonly wanted: boolean;
-}
-
-export interface KeeperOptions {
-  readonly pool: pg.Pool;
-  readonly connections: readonly KeptConnection[];
-  /** The synced tables of a connection. */
-  readonly tables: (connection: string) => readonly SyncedTable[];
-  /** The public address without a slash at its end; null: no webhooks are configured. */
-  readonly url: string | null;
-  readonly sealer: Sealer | null;
-  readonly log: KitLog;
-  /** Connections looked at at once; each has one of the pool for itself, and needs a second one. */
-  readonly atOnce: number;
-  /** A hook is new: what happened before it was not delivered, so that the connection's tables are to be synced. */
-  readonly onNew: (connection: string) => Promise<void>;
-  /** The secrets of a connection's hooks have changed. */
-  readonly onSecret: (connection: string) => void;
-  /** Milliseconds between looks at hooks that are well. Default an hour. */
-  readonly interval?: number;
-  /** Milliseconds to the next try after a failure, doubling up to `interval`. Default 10,000. */
-  readonly retry?: number;
-}
 
 export interface Keeper {
   /** Looks at a connection's hooks, or at all, as soon as it can. */
@@ -49,16 +19,6 @@ export interface Keeper {
 
 /** Milliseconds for all the calls of one connection. */
 const patience = 300_000;
-
-/** Everything that keeping the hooks of one connection needs. */
-export interface Keeping {
-  readonly options: KeeperOptions;
-  readonly connection: string;
-  readonly registrar: HookRegistrar;
-  readonly sealer: Sealer;
-  readonly url: string;
-  readonly signal: AbortSignal;
-}
 
 interface State {
   dueAt: number;
@@ -152,10 +112,10 @@ function isRegistered({ hook, secret }: StoredHook): boolean {
 
 async function keepRegistered(keeping: Keeping, stored: readonly StoredHook[]): Promise<boolean> {
   const { options, connection, registrar, url, signal } = keeping;
-  const resources = options.tables(connection).map(({ resource }) => resource);
+  const objects = options.tables(connection).map(({ resource }) => resource.object);
   let scopes: readonly string[];
   try {
-    scopes = await registrar.scopes(resources, signal);
+    scopes = await registrar.scopes(objects, signal);
   } catch (error) {
     if (stored.length === 0) {
       await noteHook(options.pool, { connection, scope: '', url }, { state: 'failing', reason: reasonOf(error) });
@@ -168,7 +128,7 @@ async function keepRegistered(keeping: Keeping, stored: readonly StoredHook[]): 
   for (const scope of scopes) {
     signal.throwIfAborted();
     const before = stored.find((hook) => hook.scope === scope);
-    well = (await keepScope(keeping, scope, before, resources)) && well;
+    well = (await keepScope(keeping, scope, before, objects)) && well;
   }
   return well;
 }

@@ -1,8 +1,8 @@
 /** Keeps the one hook of a scope: looks at it, renews it, or registers it anew. */
 import { randomBytes } from 'node:crypto';
-import type { RegisteredHook, Resource } from '../provider/index.js';
+import type { RegisteredHook } from '../provider/index.js';
 import { beginHook, forgetOldHooks, hookRegistered, noteHook, type StoredHook } from '../store/index.js';
-import type { Keeping } from './keeper.js';
+import type { Keeping } from './keeping.js';
 import { reasonOf } from './reason.js';
 import { purposeOf } from './secrets.js';
 
@@ -14,16 +14,16 @@ export async function keepScope(
   keeping: Keeping,
   scope: string,
   before: StoredHook | undefined,
-  resources: readonly Resource[],
+  objects: readonly string[],
 ): Promise<boolean> {
   const { options, connection, url, signal } = keeping;
   try {
-    const wants = keeping.registrar.wants(resources);
+    const wants = keeping.registrar.wants(objects);
     const there = await keeping.registrar.list(scope, url, signal);
     const mine = isUsable(keeping, before, wants)
       ? there.find(({ id, alive }) => alive && id === before?.hook)
       : undefined;
-    if (mine === undefined) await register(keeping, scope, before, there, resources, wants);
+    if (mine === undefined) await register(keeping, scope, before, there, objects, wants);
     else await look(keeping, scope, mine, before, there);
     return true;
   } catch (error) {
@@ -53,7 +53,7 @@ async function register(
   scope: string,
   before: StoredHook | undefined,
   there: readonly RegisteredHook[],
-  resources: readonly Resource[],
+  objects: readonly string[],
   wants: string,
 ): Promise<void> {
   const { options, connection, registrar, sealer, url, signal } = keeping;
@@ -61,7 +61,7 @@ async function register(
   const secret = randomBytes(32).toString('hex');
   await beginHook(options.pool, { connection, scope, url, secret: sealer.seal(secret, purpose), wants });
   options.onSecret(connection);
-  const made = await registrar.create(scope, { url, resources, secret }, signal);
+  const made = await registrar.create(scope, { url, objects, secret }, signal);
   const { id, expiresAt } = made;
   await hookRegistered(
     options.pool,
