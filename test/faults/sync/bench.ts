@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { freePort } from '../../../src/cli/embedded/index.js';
+import { internalPool } from '../../../src/store/index.js';
 import { startTestPostgres, type TestPostgres } from '../../support/postgres.js';
 import { waitFor } from '../../support/wait.js';
 import { TalkingChild } from '../child.js';
@@ -92,6 +93,13 @@ export class SyncBench {
     } finally {
       await client.end().catch(() => undefined);
     }
+  }
+
+  /** Removes every row, as only Upwrite's own sessions can. */
+  async empty(): Promise<void> {
+    const pool = internalPool({ connectionString: this.server.upwriteUrl, max: 1 }, () => undefined);
+    await pool.query('DELETE FROM paged.items');
+    await pool.end();
   }
 
   killDatabase(): void {
