@@ -30,6 +30,7 @@ function startCommand(registry: Registry): Command {
     takesConfig: true,
     options: { 'no-sync': { summary: 'serves clients only; "upwrite sync" processes keep the tables fresh' } },
     run: async (context) => {
+      const { serve } = await import('./main/serve.js');
       const config = context.config();
       const stop = stopRequested();
       const log = createLog(config.log);
