@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startWorking } from '../../src/main/work.js';
 import { parseConfig, parseDatabaseUrl } from '../../src/config/index.js';
+import { startWorking } from '../../src/main/work.js';
 import { createRegistry } from '../../src/provider/index.js';
 import { silentLog } from '../../src/telemetry/index.js';
 import { connect, eventually } from '../support/database.js';
@@ -67,7 +67,13 @@ test('status shows every table and every process, for people and for programs', 
   const status = JSON.parse(await cli('status', '--json'));
   expect(status).toMatchObject({ open_writes: 0, processes: [{ kind: 'serve' }] });
   expect(status.tables).toContainEqual(
-    expect.objectContaining({ schema: 'salesforce', table: 'contacts', state: 'live', reason: null, max_age_seconds: 1 }),
+    expect.objectContaining({
+      schema: 'salesforce',
+      table: 'contacts',
+      state: 'live',
+      reason: null,
+      max_age_seconds: 1,
+    }),
   );
 });
 
@@ -101,7 +107,9 @@ test('an API that fails is seen in /healthz and /metrics, is told to the hook, a
   upwrite.sandbox.faults.clear();
   await eventually(async () => ((await fetch(`${admin}/healthz`)).status === 200 ? true : undefined), 40_000);
   await eventually(async () => {
-    const told = posted.map((message) => `${Reflect.get(Object(message), 'from')} ${Reflect.get(Object(message), 'to')}`);
+    const told = posted.map(
+      (message) => `${Reflect.get(Object(message), 'from')} ${Reflect.get(Object(message), 'to')}`,
+    );
     return told.includes('live unhealthy') && told.includes('unhealthy live') ? true : undefined;
   });
   expect(posted[0]).toMatchObject({ table: expect.stringMatching(/^salesforce\./), provider: 'salesforce' });

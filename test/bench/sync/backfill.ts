@@ -138,7 +138,9 @@ async function plainCopy(pool: Pool, records: readonly Rec[]): Promise<number> {
 
 function* chunks(records: readonly Rec[]): Generator<Buffer> {
   for (let from = 0; from < records.length; from += 500) {
-    const lines = records.slice(from, from + 500).map((each) => recordTexts(columns, 'id', each).map(copyField).join('\t'));
+    const lines = records
+      .slice(from, from + 500)
+      .map((each) => recordTexts(columns, 'id', each).map(copyField).join('\t'));
     yield Buffer.from(`${lines.join('\n')}\n`);
   }
 }

@@ -113,8 +113,13 @@ function serverTicks(postmaster: number): number {
   for (const entry of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
     try {
       const stat = readFileSync(`/proc/${entry}/stat`, 'utf8');
-      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ').map(Number);
-      const [parent = 0, own = 0, system = 0, childOwn = 0, childSystem = 0] = [1, 11, 12, 13, 14].map((i) => fields[i]);
+      const fields = stat
+        .slice(stat.lastIndexOf(')') + 2)
+        .split(' ')
+        .map(Number);
+      const [parent = 0, own = 0, system = 0, childOwn = 0, childSystem = 0] = [1, 11, 12, 13, 14].map(
+        (i) => fields[i],
+      );
       if (parent === postmaster) sum += own + system;
       if (Number(entry) === postmaster) sum += own + system + childOwn + childSystem;
     } catch {
@@ -144,7 +149,11 @@ export async function fleet(server: TestPostgres, options: FleetOptions): Promis
     const lease = await takeLease(own, { kind: 'fleet', onError: () => {} });
     const jobs = await openJobs({ pool: jobPool, lease, leaseMs: 30_000, concurrency, log: quiet });
     // Budgets are a process's own: each gets its part.
-    const share = { perWindow: Math.max(1, Math.floor(perSecond / options.processes)), windowMillis: 1100, concurrency: 1 };
+    const share = {
+      perWindow: Math.max(1, Math.floor(perSecond / options.processes)),
+      windowMillis: 1100,
+      concurrency: 1,
+    };
     const sessions = new Map(
       [...apis].map(([name, api]) => [
         name,
@@ -152,10 +161,23 @@ export async function fleet(server: TestPostgres, options: FleetOptions): Promis
       ]),
     );
     const every = () => options.everyMs;
-    const sync = startSync({ pool: own, catalog: createCatalog(all), sessions, jobs, worker: lease.id, log: quiet, every });
+    const sync = startSync({
+      pool: own,
+      catalog: createCatalog(all),
+      sessions,
+      jobs,
+      worker: lease.id,
+      log: quiet,
+      every,
+    });
     await jobs.start();
     first.push(sync.firstSync);
-    stops.push(() => sync.stop(), () => jobs.stop(), () => own.end(), () => jobPool.end());
+    stops.push(
+      () => sync.stop(),
+      () => jobs.stop(),
+      () => own.end(),
+      () => jobPool.end(),
+    );
   }
   await Promise.all(first);
   const listed = (performance.now() - began) / 1000;
