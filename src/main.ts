@@ -13,8 +13,6 @@ import {
 } from './cli/index.js';
 import { parseDatabaseUrl } from './config/index.js';
 import { operateOptions } from './main/operate.js';
-import { serve } from './main/serve.js';
-import { syncCommand } from './main/work.js';
 import { createKit, createRegistry, type Registry, silentLog } from './provider/index.js';
 import { createLog } from './telemetry/index.js';
 
@@ -32,6 +30,7 @@ function startCommand(registry: Registry): Command {
     takesConfig: true,
     options: { 'no-sync': { summary: 'serves clients only; "upwrite sync" processes keep the tables fresh' } },
     run: async (context) => {
+      const { serve } = await import('./main/serve.js');
       const config = context.config();
       const stop = stopRequested();
       const log = createLog(config.log);
@@ -61,6 +60,15 @@ function startCommand(registry: Registry): Command {
       }
       return 0;
     },
+  };
+}
+
+/** `upwrite sync`: a process that takes jobs, and serves no clients. As many as one likes may run on one database. */
+function syncCommand(registry: Registry): Command {
+  return {
+    summary: 'keeps the synced tables fresh, without serving clients, until SIGINT or SIGTERM',
+    takesConfig: true,
+    run: async (context) => (await import('./main/work.js')).work(context, registry),
   };
 }
 

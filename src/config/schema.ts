@@ -43,6 +43,7 @@ const sqlName = z
 const schemaName = sqlName
   .refine((name) => !name.startsWith('pg_'), 'must not begin with pg_: Postgres keeps such schemas for itself')
   .refine((name) => name !== 'upwrite', "must not be upwrite: that schema holds Upwrite's own tables")
+  .refine((name) => name !== 'upwrite_jobs', "must not be upwrite_jobs: that schema holds Upwrite's own jobs")
   .refine((name) => name !== 'information_schema', 'must not be information_schema: Postgres keeps it for itself');
 
 const listenObject = z.strictObject({

@@ -6,6 +6,7 @@ import { type Config, parseConfig, parseDatabaseUrl } from '../config/index.js';
 import type { Registry } from '../provider/index.js';
 import type { Progress } from '../sync/index.js';
 import { createLog } from '../telemetry/index.js';
+import { showPause } from './pause-tour.js';
 import { type Running, serve } from './serve.js';
 import { takeTour } from './tour.js';
 
@@ -50,6 +51,7 @@ async function runDemo(
   step(`Ready after ${((performance.now() - began) / 1000).toFixed(1)} s.\n`);
   const url = embedded.clientUrl(running.proxy.host, running.proxy.port);
   await takeTour({ url, sandboxes, out: io.out });
+  await showPause({ url, upwriteUrl: embedded.upwriteUrl, running, out: io.out });
   showUrl(io.out, url, running, embedded);
   const why = await Promise.race([stop, embedded.exited.then(() => 'database' as const)]);
   if (why === 'database') {
@@ -63,13 +65,22 @@ async function runDemo(
 /** A line for each page of a first listing, and afterwards one for each change of a table's state. */
 function progressLines(step: (line: string) => void): (progress: Progress) => void {
   const last = new Map<number, string>();
-  return ({ table, rows, state, reason }) => {
-    const line = `  ${table.schema}.${table.name}: ${rows} rows, ${state}${reason === null ? '' : `: ${reason}`}`;
-    const key = state === 'backfilling' ? line : `${state} ${reason}`;
+  return (progress) => {
+    const { table, rows, state, reason } = progress;
+    const line = `  ${table.schema}.${table.name}: ${howFar(progress)}, ${state}${reason === null ? '' : `: ${reason}`}`;
+    const key = state === 'backfilling' ? `${state} ${rows}` : `${state} ${reason}`;
     if (last.get(table.oid) === key || (state === 'backfilling' && rows === 0)) return;
     last.set(table.oid, key);
     step(line);
   };
+}
+
+/** `200 of 1500 rows (13 %), 4100 a second`. */
+function howFar({ rows, expectedRows, rowsPerSecond, state }: Progress): string {
+  if (state !== 'backfilling') return `${rows} rows`;
+  const known = expectedRows !== null && expectedRows >= rows && expectedRows > 0;
+  const share = known ? ` of ${expectedRows} rows (${Math.floor((rows / expectedRows) * 100)} %)` : ' rows';
+  return `${rows}${share}${rowsPerSecond === null ? '' : `, ${Math.round(rowsPerSecond)} a second`}`;
 }
 
 /** UPWRITE_LISTEN takes another address than 127.0.0.1:6432. */
