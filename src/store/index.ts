@@ -13,6 +13,7 @@ export {
   type IntentRow,
   type Journal,
   type JournalEntry,
+  type JournalVerb,
   NotOwner,
   openJournal,
   type Report,
@@ -24,6 +25,7 @@ export { type Lease, type LeaseOptions, takeLease } from './lease.js';
 export {
   beginApply,
   beginWithLocks,
+  conflictLocks,
   lockKey,
   lockKeys,
   lockSession,
