@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, checkCommand, type Io, runCli, startEmbedded, stopRequested } from './cli/index.js';
 import { parseDatabaseUrl } from './config/index.js';
+import { applyCommand, dropCommand, planCommand, releaseCommand } from './main/definition-commands.js';
 import { demoCommand } from './main/demo.js';
 import { serve } from './main/serve.js';
 import { createKit, createRegistry, type Registry, silentLog } from './provider/index.js';
@@ -95,6 +96,10 @@ async function main(): Promise<number> {
           },
         }),
       ],
+      ['plan', planCommand(registry)],
+      ['apply', applyCommand(registry)],
+      ['drop', dropCommand],
+      ['release', releaseCommand],
       ['demo', demoCommand(registry)],
     ]),
   });

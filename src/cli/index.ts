@@ -3,4 +3,5 @@ export type { Command, CommandArguments, CommandContext, CommandOption, Commands
 export { clientConfig, mayGoWithoutTls } from './database.js';
 export { type Embedded, type EmbeddedOptions, FolderInUse, startEmbedded } from './embedded/index.js';
 export { type CliOptions, describeFailure, exitCodes, runCli } from './run.js';
+export { hasChanges, showPlan } from './show-plan.js';
 export { type StopSignal, stopRequested } from './signals.js';

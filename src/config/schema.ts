@@ -169,6 +169,14 @@ export function configSchema(directory: string) {
           'A write inside a transaction block takes effect at once (`escape`) or is refused with 25001 (`reject`)',
         ),
       ),
+    schemaChanges: z
+      .enum(['auto', 'manual'])
+      .prefault('auto')
+      .meta(
+        meaning(
+          "Whether tables are made and changed by themselves as the API's description changes (`auto`), or by `upwrite apply` only (`manual`)",
+        ),
+      ),
     writes: z
       .strictObject({
         maxInFlight: whole(1, 10_000).prefault(32).meta(meaning('Writes at once; further ones wait')),
@@ -192,6 +200,9 @@ export function configSchema(directory: string) {
         sweep: duration('1m', '30d')
           .prefault('6h')
           .meta(meaning('Not used yet: from one full listing to the next, where the API does not list deletions')),
+        describe: duration('10s', '30d')
+          .prefault('15m')
+          .meta(meaning("From one look at the API's description of its objects and fields to the next")),
       })
       .prefault({}),
     journal: z

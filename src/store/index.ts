@@ -8,6 +8,7 @@ export {
   type Queryable,
   sqlstateOf,
 } from './database.js';
+export { claimDue, type DueOptions, noteDescribed } from './descriptions.js';
 export {
   type Claimed,
   type IntentRow,
@@ -38,6 +39,7 @@ export {
   type Advance,
   NotWorker,
   type Position,
+  type RegisteredTable,
   type StoredTable,
   type TableHealth,
   type TableState,

@@ -12,6 +12,9 @@ import type { Json, Queryable } from './database.js';
  */
 export type TableState = 'backfilling' | 'live' | 'paused' | 'unhealthy';
 
+/** What `upwrite.tables` says of a table that the configuration no longer has. */
+const detachedState = 'detached';
+
 /** A synced table as it was registered. */
 export interface StoredTable {
   readonly tableOid: number;
@@ -23,6 +26,16 @@ export interface StoredTable {
   /** The resource as the table mirrors it, and rows per statement by verb: JSON of the catalog's making. */
   readonly resource: Json;
   readonly limits: Json;
+  readonly names: Json;
+}
+
+/** The same with what the store adds. */
+export interface RegisteredTable extends StoredTable {
+  /** Whether the configuration has it. */
+  readonly attached: boolean;
+  /** Grows whenever the table is registered anew. */
+  readonly definition: number;
+  readonly notes: readonly string[];
 }
 
 /** How a table's sync is doing. Times in epoch milliseconds by the database's clock. */
@@ -68,12 +81,26 @@ export class NotWorker extends Error {
 }
 
 export interface Tables {
-  list(db: Queryable): Promise<readonly StoredTable[]>;
+  list(db: Queryable): Promise<readonly RegisteredTable[]>;
   health(db: Queryable): Promise<readonly TableHealth[]>;
   /** Adds a table, or brings what is known of it up to date; its position and health stay unless the oid is new. */
   register(db: Queryable, table: StoredTable): Promise<void>;
-  /** Makes the worker (a process with a lease) the table's, unless a living one has it: then null. */
-  claim(db: Queryable, tableOid: number, worker: string): Promise<Position | null>;
+  /**
+   * Has everything read again from the API, by whoever claims the table next. A worker that is reading now can store
+   * nothing more: what it knows of the table is old.
+   */
+  relist(db: Queryable, tableOid: number): Promise<void>;
+  /** The configuration no longer has the table: its rows stay, and nobody may claim it. */
+  detach(db: Queryable, tableOid: number): Promise<void>;
+  /** Removes all that is kept of a table, its journal entries excepted. */
+  forget(db: Queryable, tableOid: number): Promise<void>;
+  /** What an operator should know of the table, in place of what was there. */
+  note(db: Queryable, tableOid: number, notes: readonly string[]): Promise<void>;
+  /**
+   * Makes the worker (a process with a lease) the table's, unless a living one has it: then null. So too where the table
+   * is detached, or has another definition than the worker knows.
+   */
+  claim(db: Queryable, tableOid: number, worker: string, definition: number): Promise<Position | null>;
   /** Gives a table back, or with null all that the worker has. */
   release(db: Queryable, tableOid: number | null, worker: string): Promise<void>;
   /** Starts a full listing from nothing. `sweep`: its keys are noted, to delete at its end what it did not list. */
@@ -99,22 +126,37 @@ const registerSql = `
   details_gone AS (
     DELETE FROM upwrite.table_details d USING gone WHERE d.table_oid = gone.table_oid),
   details AS (
-    INSERT INTO upwrite.table_details (table_oid, resource, limits) VALUES ($1, $4, $5)
-    ON CONFLICT (table_oid) DO UPDATE SET resource = EXCLUDED.resource, limits = EXCLUDED.limits)
+    INSERT INTO upwrite.table_details AS d (table_oid, resource, limits, names) VALUES ($1, $4, $5, $6)
+    ON CONFLICT (table_oid) DO UPDATE SET resource = EXCLUDED.resource, limits = EXCLUDED.limits,
+      names = EXCLUDED.names, definition = d.definition + 1)
   SELECT count(*) FROM gone`;
 
 /** A statement of its own: the unique constraint would still see the row that the first one deletes. */
 const registerTableSql = `
-  INSERT INTO upwrite.tables (table_oid, connection, provider, object, schema_name, table_name)
+  INSERT INTO upwrite.tables AS t (table_oid, connection, provider, object, schema_name, table_name)
   VALUES ($1, $2, $3, $4, $5, $6)
   ON CONFLICT (table_oid) DO UPDATE SET connection = EXCLUDED.connection, provider = EXCLUDED.provider,
-    object = EXCLUDED.object, schema_name = EXCLUDED.schema_name, table_name = EXCLUDED.table_name`;
+    object = EXCLUDED.object, schema_name = EXCLUDED.schema_name, table_name = EXCLUDED.table_name,
+    state = CASE WHEN t.state = '${detachedState}' THEN 'backfilling' ELSE t.state END,
+    reason = CASE WHEN t.state = '${detachedState}' THEN NULL ELSE t.reason END,
+    since = CASE WHEN t.state = '${detachedState}' THEN clock_timestamp() ELSE t.since END`;
+
+const relistSql = `
+  WITH emptied AS (DELETE FROM upwrite.swept_keys WHERE table_oid = $1)
+  UPDATE upwrite.table_details SET cursor = NULL, full_listing = true, listing_order = NULL, swept_rows = NULL, worker = NULL
+  WHERE table_oid = $1`;
+
+const detachSql = `
+  WITH details AS (
+    UPDATE upwrite.table_details SET worker = NULL, definition = definition + 1 WHERE table_oid = $1)
+  UPDATE upwrite.tables SET state = '${detachedState}', reason = 'it is not in the configuration', notes = '{}',
+    since = clock_timestamp() WHERE table_oid = $1`;
 
 const positionColumns = 'd.cursor, d.full_listing, d.listing_order, d.swept_rows, t.pages, t.rows';
 
 const claimSql = `
   UPDATE upwrite.table_details d SET worker = $2 FROM upwrite.tables t
-  WHERE d.table_oid = $1 AND t.table_oid = $1 AND (d.worker IS NULL OR d.worker = $2 OR NOT EXISTS (
+  WHERE d.table_oid = $1 AND t.table_oid = $1 AND d.definition = $3 AND t.state <> '${detachedState}' AND (d.worker IS NULL OR d.worker = $2 OR NOT EXISTS (
     SELECT FROM upwrite.processes p WHERE p.id = d.worker AND p.lease_until > clock_timestamp()))
   RETURNING ${positionColumns}`;
 
@@ -144,7 +186,14 @@ const setStateSql = `
   UPDATE upwrite.tables SET state = $2, reason = $3,
     since = CASE WHEN state = $2 AND reason IS NOT DISTINCT FROM $3 THEN since ELSE clock_timestamp() END,
     last_synced_at = CASE WHEN $4 THEN clock_timestamp() ELSE last_synced_at END
-  WHERE table_oid = $1 AND ($4 OR state <> $2 OR reason IS DISTINCT FROM $3)`;
+  WHERE table_oid = $1 AND state <> '${detachedState}' AND ($4 OR state <> $2 OR reason IS DISTINCT FROM $3)`;
+
+const forgetSql = `
+  WITH details AS (DELETE FROM upwrite.table_details WHERE table_oid = $1),
+  writes AS (DELETE FROM upwrite.recent_writes WHERE table_oid = $1),
+  stale AS (DELETE FROM upwrite.stale_keys WHERE table_oid = $1),
+  swept AS (DELETE FROM upwrite.swept_keys WHERE table_oid = $1)
+  DELETE FROM upwrite.tables WHERE table_oid = $1`;
 
 interface StoredRow {
   readonly table_oid: number;
@@ -155,6 +204,10 @@ interface StoredRow {
   readonly table_name: string;
   readonly resource: Json;
   readonly limits: Json;
+  readonly names: Json;
+  readonly attached: boolean;
+  readonly definition: number;
+  readonly notes: readonly string[];
 }
 
 interface HealthRow {
@@ -188,9 +241,10 @@ function position(row: PositionRow): Position {
   };
 }
 
-async function list(db: Queryable): Promise<readonly StoredTable[]> {
+async function list(db: Queryable): Promise<readonly RegisteredTable[]> {
   const result = await db.query<StoredRow>(
-    `SELECT t.table_oid, t.connection, t.provider, t.object, t.schema_name, t.table_name, d.resource, d.limits
+    `SELECT t.table_oid, t.connection, t.provider, t.object, t.schema_name, t.table_name, d.resource, d.limits, d.names,
+       t.state <> '${detachedState}' AS attached, d.definition, t.notes
      FROM upwrite.tables t JOIN upwrite.table_details d USING (table_oid) ORDER BY t.schema_name, t.table_name`,
   );
   return result.rows.map((row) => ({
@@ -202,6 +256,10 @@ async function list(db: Queryable): Promise<readonly StoredTable[]> {
     name: row.table_name,
     resource: row.resource,
     limits: row.limits,
+    names: row.names,
+    attached: row.attached,
+    definition: row.definition,
+    notes: row.notes,
   }));
 }
 
@@ -229,6 +287,7 @@ async function register(db: Queryable, table: StoredTable): Promise<void> {
     object,
     JSON.stringify(table.resource),
     JSON.stringify(table.limits),
+    JSON.stringify(table.names),
   ]);
   await db.query(registerTableSql, [tableOid, connection, provider, object, schema, name]);
 }
@@ -237,8 +296,20 @@ export const tables: Tables = {
   list,
   health,
   register,
-  claim: async (db, tableOid, worker) => {
-    const result = await db.query<PositionRow>(claimSql, [tableOid, worker]);
+  relist: async (db, tableOid) => {
+    await db.query(relistSql, [tableOid]);
+  },
+  detach: async (db, tableOid) => {
+    await db.query(detachSql, [tableOid]);
+  },
+  forget: async (db, tableOid) => {
+    await db.query(forgetSql, [tableOid]);
+  },
+  note: async (db, tableOid, notes) => {
+    await db.query('UPDATE upwrite.tables SET notes = $2 WHERE table_oid = $1', [tableOid, notes]);
+  },
+  claim: async (db, tableOid, worker, definition) => {
+    const result = await db.query<PositionRow>(claimSql, [tableOid, worker, definition]);
     const row = result.rows[0];
     return row === undefined ? null : position(row);
   },

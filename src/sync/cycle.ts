@@ -48,7 +48,7 @@ const batch = 200;
  */
 export async function runCycle(context: CycleContext, signal: AbortSignal): Promise<boolean> {
   const { pool, table, worker } = context;
-  const claimed = await context.turn(() => tables.claim(pool, table.oid, worker));
+  const claimed = await context.turn(() => tables.claim(pool, table.oid, worker, table.definition));
   if (claimed === null) return false;
   const position = await startPosition(context, claimed);
   await context.onPage(position, null);

@@ -89,15 +89,16 @@ export function startSync(options: SyncOptions): Sync {
   const update = (): void => {
     if (stopped) return;
     for (const [oid, loop] of loops) {
-      if (options.catalog.byOid(oid) === loop.table) continue;
+      const now = options.catalog.byOid(oid);
+      if (now === loop.table) continue;
       loops.delete(oid);
       end(loop);
-      // A table that was dropped is waited for no longer; one that was altered gets another loop.
-      if (options.catalog.byOid(oid) === undefined) listed(oid);
+      // A table that was dropped or detached is waited for no longer; one that was altered gets another loop.
+      if (now?.attached !== true) listed(oid);
     }
     for (const table of options.catalog.all()) {
       const session = options.sessions.get(table.connection);
-      if (session === undefined || loops.has(table.oid)) continue;
+      if (session === undefined || !table.attached || loops.has(table.oid)) continue;
       loops.set(
         table.oid,
         startLoop(options, table, session, turn, () => listed(table.oid), ending.get(table.oid)),

@@ -1,0 +1,45 @@
+/** Tables with a `where`: what the sync reads goes through their conditions, and what an API makes of them is told. */
+import type pg from 'pg';
+import { filteredSession, type LiveCatalog } from '../catalog/index.js';
+import type { Config } from '../config/index.js';
+import type { Session } from '../provider/index.js';
+import { internalPool } from '../store/index.js';
+import type { Log } from '../telemetry/index.js';
+
+export interface ConditionOptions {
+  readonly config: Config;
+  readonly log: Log;
+  /** How the database is reached. */
+  readonly own: pg.ClientConfig;
+  readonly sessions: ReadonlyMap<string, Session>;
+  readonly catalog: LiveCatalog;
+}
+
+/** Connections to the database for asking which records belong; whoever reads may hold others meanwhile. */
+const connections = 2;
+
+/** What a full listing of a table with a condition reads, in words. */
+export function narrowingWords(provider: string, narrowing: string | null): string {
+  return narrowing === null
+    ? `${provider} cannot express the condition: it is applied locally, every record is read`
+    : `a full listing asks ${provider} for ${narrowing}; every record that comes is checked again here`;
+}
+
+/** The sessions to sync with: those given, where no table has a condition. */
+export function conditionSessions(
+  { config, log, own, sessions, catalog }: ConditionOptions,
+  cleanup: (() => Promise<unknown>)[],
+): ReadonlyMap<string, Session> {
+  if (!config.connections.some(({ tables }) => tables?.some(({ where }) => where !== undefined))) return sessions;
+  const pool = internalPool({ ...own, max: connections }, (error) =>
+    log.debug({ error }, 'an idle connection was lost'),
+  );
+  cleanup.push(() => pool.end());
+  for (const { schema, name, connection, provider, resource } of catalog.all()) {
+    const session = sessions.get(connection);
+    if (resource.filter === undefined || session === undefined) continue;
+    const what = narrowingWords(provider, session.narrowing?.(resource) ?? null);
+    log.info({ table: `${schema}.${name}`, what }, 'a table with a condition');
+  }
+  return new Map([...sessions].map(([name, session]) => [name, filteredSession(session, pool)]));
+}
