@@ -15,6 +15,7 @@ import {
 } from '../../src/provider/index.js';
 import { AirtableClient } from './client.js';
 import { type AirtableConfig, parseConfig } from './config.js';
+import { formulaOf } from './filter.js';
 import { findEqual, holds } from './match.js';
 import { createdAfter, pull, readRecords } from './pull.js';
 import {
@@ -150,6 +151,7 @@ function open(config: AirtableConfig, kit: Kit): Session {
     findInserted: (batch, sentAt, signal, taken) =>
       asFaults(kit, findInserted(client, kit, batch, sentAt, signal, taken)),
     holds,
+    narrowing: formulaOf,
     check: (signal) => asFaults(kit, check(client, signal)),
   };
 }

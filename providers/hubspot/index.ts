@@ -15,6 +15,7 @@ import { findAssociations, pullAssociations, readAssociations, writeAssociations
 import { HubspotClient, Unreadable } from './client.js';
 import { type HubspotConfig, parseConfig } from './config.js';
 import { RequestRefused } from './errors.js';
+import { groupsOf, groupWords } from './filter.js';
 import { findInserted } from './inserted.js';
 import { pull, read } from './pull.js';
 import { chooseObjects, type ObjectChoice, toResource } from './resources.js';
@@ -143,6 +144,10 @@ function open(config: HubspotConfig, kit: Kit): Session {
         kit,
         isAssociation(batch.resource) ? findAssociations(reading, batch) : findInserted(reading, kit, batch, sentAt),
       );
+    },
+    narrowing: (resource) => {
+      const groups = isAssociation(resource) ? null : groupsOf(resource);
+      return groups === null ? null : groupWords(groups);
     },
     check: (signal) => asFaults(kit, check(client, signal)),
   };

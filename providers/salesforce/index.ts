@@ -14,6 +14,7 @@ import {
 } from '../../src/provider/index.js';
 import { RequestRefused, SalesforceClient } from './client.js';
 import { parseConfig, type SalesforceConfig } from './config.js';
+import { soqlCondition } from './filter.js';
 import { matches } from './mapping.js';
 import { createdSince, pull, read } from './pull.js';
 import { chooseObjects, describeSchema, globalSchema, tableNames, toResource } from './resources.js';
@@ -144,6 +145,7 @@ function open(config: SalesforceConfig, kit: Kit): Session {
     findInserted: (batch, sentAt, signal, taken) =>
       asFaults(kit, findInserted(client, kit, batch, sentAt, signal, taken)),
     holds: matches,
+    narrowing: soqlCondition,
     check: (signal) => asFaults(kit, check(client, signal)),
   };
 }

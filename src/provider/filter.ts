@@ -134,3 +134,28 @@ export function columnsOf(filter: Filter): ReadonlySet<string> {
       return new Set([filter.column]);
   }
 }
+
+/** Texts that no query language has trouble with: no control characters and no halves of surrogate pairs. */
+export function isPlainText(value: JsonValue): value is string {
+  return typeof value === 'string' && value !== '' && !/[\p{Cc}\p{Cs}]/u.test(value);
+}
+
+/** A number's decimal text of at most 15 digits, which a double holds exactly as it is written; undefined otherwise. */
+export function shortDecimal(value: JsonValue): string | undefined {
+  if (typeof value !== 'string' && typeof value !== 'number') return undefined;
+  const text = String(value);
+  const digits = /^-?(\d+)(?:\.(\d*))?$/.exec(text);
+  if (digits === null || `${digits[1]}${digits[2] ?? ''}`.replace(/^0+/, '').length > 15) return undefined;
+  return text.replace(/\.$/, '');
+}
+
+/**
+ * The longest run of plain characters in a LIKE pattern: whatever fulfils the pattern contains it. Undefined where there
+ * is none, or where a comparison without case is more than one of ASCII letters.
+ */
+export function containedText(pattern: string, caseless: boolean): string | undefined {
+  const runs = patternParts(pattern).filter((part) => typeof part === 'string');
+  const longest = runs.reduce((best, run) => (run.length > best.length ? run : best), '');
+  if (!isPlainText(longest)) return undefined;
+  return caseless && !/^[\x20-\x7e]*$/.test(longest) ? undefined : longest;
+}

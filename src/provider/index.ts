@@ -12,10 +12,13 @@ export { CallFailure, type FailureKind, type Fate, failureOfStatus, parseRetryAf
 export {
   type Comparison,
   columnsOf,
+  containedText,
   type Filter,
+  isPlainText,
   type Plain,
   patternParts,
   plain,
+  shortDecimal,
   type Test,
   widen,
 } from './filter.js';

@@ -43,7 +43,7 @@ export async function applyAnswer(options: ApplyOptions, writer: Writer, answere
       const confirmed = records.map((each) => each.record);
       const keys = confirmed.map((record) => record.key);
       if (answered.facts.verb === 'delete') await deleteRecords(client, table, keys);
-      else await applyRecords(client, table, confirmed);
+      else await applyRecords(client, table, confirmed, answered.facts.verb === 'insert');
       const report = { ...reportOf(answered), localMs: performance.now() - begun - upstreamMs };
       await options.journal.finish(client, ticket, report);
       await options.boundary?.('committing');

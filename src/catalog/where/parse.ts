@@ -212,11 +212,17 @@ class Reader {
         }
         return this.#literal(column, expression.operand);
       }
+      case 'unary': {
+        const { op, operand } = expression;
+        if (op !== '-' && op !== '+') break;
+        const literal = this.#literal(column, operand);
+        if (literal.kind !== 'number' || /^[+-]/.test(literal.text)) break;
+        return { kind: 'number', text: `${op}${literal.text}` };
+      }
       case 'null':
         return this.#fail(expression, 'compares with NULL, which is never true: write IS NULL or IS NOT NULL');
-      default:
-        return this.#fail(expression, 'compares with something that is not a plain value');
     }
+    return this.#fail(expression, 'compares with something that is not a plain value');
   }
 
   #fail(expression: Expr, message: string): never {

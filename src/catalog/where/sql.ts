@@ -40,8 +40,8 @@ function testSql(test: Test, resource: Resource, alias: string): string {
 }
 
 /**
- * Of each record, whether it belongs to the table, asked in one statement. A record that does not know a column of the
- * condition is left where it is, which is for whoever reads the whole record to decide: it counts as belonging.
+ * Of each record, whether it belongs to the table, asked in one statement. A record that does not know every column of
+ * the condition belongs unless the condition is certainly false: whoever reads the whole record decides.
  */
 export async function belonging(
   pool: Pick<pg.Pool, 'query'>,
@@ -49,22 +49,23 @@ export async function belonging(
   filter: Filter,
   records: readonly Rec[],
 ): Promise<readonly boolean[]> {
+  if (records.length === 0) return [];
   const wanted = columnsOf(filter);
   const columns = resource.columns.filter(({ name }) => wanted.has(name));
   const isWhole = (record: Rec): boolean =>
     columns.every(({ name }) => name === resource.key || record.values[name] !== undefined);
   const list = columns.map(({ name, type }, i) => `CAST(r.value ->> ${i} AS ${type}) AS ${ident(name)}`);
-  const whole = records.filter(isWhole);
-  if (whole.length === 0) return records.map(() => true);
-  const texts = whole.map((record) =>
+  const texts = records.map((record) =>
     columns.map(({ name, type }) => textForm(type, name === resource.key ? record.key : record.values[name])),
   );
-  const result = await pool.query<{ fits: boolean }>(
-    `SELECT ${conditionSql(filter, resource, 'p')} IS TRUE AS fits
+  const result = await pool.query<{ fits: boolean | null }>(
+    `SELECT ${conditionSql(filter, resource, 'p')} AS fits
      FROM (SELECT ${[...list, 'r.n AS ":n"'].join(', ')} FROM jsonb_array_elements($1::jsonb) WITH ORDINALITY AS r (value, n)) AS p
      ORDER BY p.":n"`,
     [JSON.stringify(texts)],
   );
-  const fits = new Map(whole.map((record, index) => [record, result.rows[index]?.fits === true]));
-  return records.map((record) => fits.get(record) ?? true);
+  return records.map((record, index) => {
+    const fits = result.rows[index]?.fits ?? null;
+    return fits === true || (fits === null && !isWhole(record));
+  });
 }
