@@ -23,7 +23,8 @@ export interface OpenCatalogOptions {
   readonly own: pg.ClientConfig;
   readonly sessions: ReadonlyMap<string, Session>;
   readonly grant?: Grants;
-  readonly drift?: Partial<DriftTimings>;
+  /** Other times than the configured ones: tests do not wait so long. */
+  readonly drift?: Partial<DriftTimings> & { readonly interval?: number };
 }
 
 /** Throws where the tables of a connection cannot be had at all. What has to be ended is added to `cleanup`. */
@@ -61,7 +62,7 @@ export async function openCatalog(
     pool,
     connections,
     ddl,
-    interval: config.sync.describe,
+    interval: options.drift?.interval ?? config.sync.describe,
     log,
     ...(options.drift === undefined ? {} : { timings: options.drift }),
   });

@@ -28,7 +28,7 @@ export interface ServeOptions {
   readonly onProgress?: (progress: Progress) => void;
   /** Other times than `timings`: tests do not wait so long. */
   readonly timings?: Partial<Timings>;
-  readonly drift?: Partial<DriftTimings>;
+  readonly drift?: Partial<DriftTimings> & { readonly interval?: number };
   /** Called at the boundaries of every write: tests strike there. */
   readonly boundary?: (name: Boundary) => Promise<void>;
 }
