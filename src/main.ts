@@ -3,11 +3,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, checkCommand, type Io, runCli, startEmbedded, stopRequested } from './cli/index.js';
-import { parseDatabaseUrl } from './config/index.js';
+import { type ConnectionConfig, type LoadedConfig, parseDatabaseUrl } from './config/index.js';
+import { SettingError } from './errors/index.js';
 import { applyCommand, dropCommand, planCommand, releaseCommand } from './main/definition-commands.js';
-import { demoCommand } from './main/demo.js';
-import { serve } from './main/serve.js';
-import { createKit, createRegistry, type Registry, silentLog } from './provider/index.js';
+import { createKit, createRegistry, type Registry, type Session, silentLog } from './provider/index.js';
 import { createLog } from './telemetry/index.js';
 
 const io: Io = {
@@ -23,6 +22,7 @@ function startCommand(registry: Registry): Command {
     summary: 'serves the configured connections until SIGINT or SIGTERM',
     takesConfig: true,
     run: async (context) => {
+      const { serve } = await import('./main/serve.js');
       const config = context.config();
       const stop = stopRequested();
       const log = createLog(config.log);
@@ -54,6 +54,18 @@ function startCommand(registry: Registry): Command {
   };
 }
 
+/**
+ * `upwrite demo`, what `npm start` runs: everything on this machine, a tour of it, and then it stays up. It has the
+ * stand-ins of all APIs with it, which no other command should have to load.
+ */
+function demoCommand(registry: Registry): Command {
+  return {
+    summary: 'starts everything on this machine with sandboxes in place of the APIs, and shows it working',
+    takesConfig: false,
+    run: async (context) => (await import('./main/demo.js')).demo(context, registry),
+  };
+}
+
 function reload(read: () => void, log: ReturnType<typeof createLog>): void {
   try {
     read();
@@ -70,6 +82,23 @@ function version(): string {
   return typeof found === 'string' ? found : 'unknown';
 }
 
+/** Looks at a connection's API. What its provider says against the configuration gets its line. */
+async function look<T>(
+  registry: Registry,
+  connection: ConnectionConfig,
+  loaded: LoadedConfig,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const provider = await registry.load(connection.provider);
+  const kit = createKit({ connection: connection.name, provider: provider.name, log: silentLog });
+  try {
+    return await work(provider.configure(connection.settings).open(kit));
+  } catch (error) {
+    if (error instanceof SettingError) throw loaded.errorAt(error.path, error.reason);
+    throw error instanceof Error && error.name === 'Error' ? loaded.connectionError(connection.name, error) : error;
+  }
+}
+
 async function main(): Promise<number> {
   const registry = createRegistry();
   const providers = await registry.names();
@@ -83,16 +112,11 @@ async function main(): Promise<number> {
       [
         'check',
         checkCommand({
-          checkConnection: async (connection, loaded, signal) => {
-            const provider = await registry.load(connection.provider);
-            const kit = createKit({ connection: connection.name, provider: provider.name, log: silentLog });
-            try {
-              return await provider.configure(connection.settings).open(kit).check(signal);
-            } catch (error) {
-              throw error instanceof Error && error.name === 'Error'
-                ? loaded.connectionError(connection.name, error)
-                : error;
-            }
+          checkConnection: (connection, loaded, signal) =>
+            look(registry, connection, loaded, (session) => session.check(signal)),
+          checkConditions: async (connection, loaded, signal) => {
+            const { conditionsOf } = await import('./main/where.js');
+            return look(registry, connection, loaded, (session) => conditionsOf(connection, session, signal));
           },
         }),
       ],

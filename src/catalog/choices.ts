@@ -1,4 +1,5 @@
 /** What a configuration chooses of the tables that an API offers: which, which columns, under which names. */
+import { SettingError } from '../errors/index.js';
 import type { Column, Resource, Session, Verb } from '../provider/index.js';
 import { identities, type KnownNames, type KnownTable, keepNames } from './known.js';
 import { ConditionError, parseCondition } from './where/parse.js';
@@ -67,7 +68,7 @@ export interface ChosenTable {
  * Applies a connection's choices to what its API describes, in the order of the choices. A table or a field that is
  * known keeps the name that it got first: when somebody renames it in the API, no SQL breaks. What is known and no
  * longer described is left out.
- * Throws an Error that names the key of the configuration and the fix.
+ * Throws an Error that names the key of the configuration and the fix; for a condition a SettingError.
  */
 export function chooseTables(
   connection: ConnectionChoice,
@@ -149,18 +150,6 @@ function chooseTable(
   };
 }
 
-/** A table's `where` cannot be used. */
-export class WhereError extends Error {
-  /** The key in the configuration. */
-  readonly path: readonly string[];
-
-  constructor(path: readonly string[], message: string) {
-    super(`${path.join('.')}: ${message}`);
-    this.name = 'WhereError';
-    this.path = path;
-  }
-}
-
 function withCondition(
   resource: Resource,
   connection: ConnectionChoice,
@@ -172,7 +161,7 @@ function withCondition(
   } catch (error) {
     if (!(error instanceof ConditionError)) throw error;
     const path = ['connections', connection.name, 'tables', table, 'where'];
-    throw new WhereError(path, `the condition ${error.message}, at its character ${error.position}`);
+    throw new SettingError(path, `at character ${error.position}: ${error.message}`);
   }
 }
 

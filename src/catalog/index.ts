@@ -17,7 +17,6 @@ export {
   type Grants,
   isChosen,
   type TableChoice,
-  WhereError,
 } from './choices.js';
 export { planSchema, planTable, type TablePlan } from './ddl.js';
 export { deferGuard, guardName, isProvisionalKey } from './guard.js';

@@ -20,7 +20,6 @@ import { internalPool, migrate, tables } from '../store/index.js';
 import { createLog } from '../telemetry/index.js';
 import { connectionChoices } from './open-catalog.js';
 import { ownConnections } from './own-connections.js';
-import { openSessions } from './serve.js';
 
 /** Exit code of `upwrite plan` where there is something to do. */
 const changesCode = 2;
@@ -56,6 +55,7 @@ async function withDatabase(context: CommandContext, work: (opened: Opened) => P
 }
 
 async function installOptions({ config, pool, grant }: Opened, registry: Registry) {
+  const { openSessions } = await import('./serve.js');
   const sessions = await openSessions({ config, registry, log: createLog({ ...config.log, level: 'warn' }) });
   return {
     pool,

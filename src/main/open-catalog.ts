@@ -79,11 +79,12 @@ export function connectionChoices(
 ): readonly ConnectionChoice[] {
   return config.connections.flatMap((connection) => {
     const session = sessions.get(connection.name);
-    return session === undefined ? [] : [choice(connection, session, grant)];
+    return session === undefined ? [] : [choiceOf(connection, session, grant)];
   });
 }
 
-function choice(connection: ConnectionConfig, session: Session, grant: Grants | undefined): ConnectionChoice {
+/** One of them. */
+export function choiceOf(connection: ConnectionConfig, session: Session, grant?: Grants): ConnectionChoice {
   const { name, provider, schema, limits } = connection;
   const chosen = connection.tables?.map((table) => ({
     resource: table.resource,

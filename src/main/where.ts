@@ -1,10 +1,11 @@
 /** Tables with a `where`: what the sync reads goes through their conditions, and what an API makes of them is told. */
 import type pg from 'pg';
-import { filteredSession, type LiveCatalog } from '../catalog/index.js';
-import type { Config } from '../config/index.js';
+import { chooseTables, filteredSession, type LiveCatalog } from '../catalog/index.js';
+import type { Config, ConnectionConfig } from '../config/index.js';
 import type { Session } from '../provider/index.js';
 import { internalPool } from '../store/index.js';
 import type { Log } from '../telemetry/index.js';
+import { choiceOf } from './open-catalog.js';
 
 export interface ConditionOptions {
   readonly config: Config;
@@ -23,6 +24,20 @@ export function narrowingWords(provider: string, narrowing: string | null): stri
   return narrowing === null
     ? `${provider} cannot express the condition: it is applied locally, every record is read`
     : `a full listing asks ${provider} for ${narrowing}; every record that comes is checked again here`;
+}
+
+/** What the API of a connection makes of the conditions of its tables. Throws a SettingError for one that is wrong. */
+export async function conditionsOf(
+  connection: ConnectionConfig,
+  session: Session,
+  signal: AbortSignal,
+): Promise<readonly { readonly table: string; readonly words: string }[]> {
+  const chosen = chooseTables(choiceOf(connection, session), await session.describe(signal));
+  return chosen.flatMap(({ schema, name, resource }) => {
+    if (resource.filter === undefined) return [];
+    const words = narrowingWords(connection.provider, session.narrowing?.(resource) ?? null);
+    return [{ table: `${schema}.${name}`, words }];
+  });
 }
 
 /** The sessions to sync with: those given, where no table has a condition. */

@@ -27,7 +27,7 @@ const deepest = 100;
 
 /** Throws a ConditionError. */
 export function parseCondition(text: string, resource: Resource): Filter {
-  if (text.length > longest) throw new ConditionError(`is longer than ${longest} characters`, 1);
+  if (text.length > longest) throw new ConditionError(`it is longer than ${longest} characters`, 1);
   return new Reader(text, resource).read(tree(text), 0);
 }
 
@@ -49,11 +49,11 @@ function tree(text: string): Expr {
   const more = Object.entries(query).find(
     ([name, value]) => !ofQuery.has(name) && value !== undefined && value !== null,
   );
-  if (more !== undefined) throw new ConditionError(`is more than a condition: it goes on with ${more[0]}`, 1);
+  if (more !== undefined) throw new ConditionError(`it is more than a condition: it goes on with ${more[0]}`, 1);
   return query.where;
 }
 
-const unreadable = 'cannot be read: there is an error of syntax';
+const unreadable = 'it cannot be read: there is an error of syntax';
 
 /** The parser tells the place of the word that it did not expect. */
 function syntaxPosition(error: unknown, text: string): number {
@@ -95,7 +95,7 @@ class Reader {
   }
 
   read(expression: Expr, depth: number): Filter {
-    if (depth > deepest) return this.#fail(expression, 'is nested too deeply');
+    if (depth > deepest) return this.#fail(expression, 'it is nested too deeply');
     switch (expression.type) {
       case 'binary':
         return this.#binary(expression, depth);
@@ -116,7 +116,7 @@ class Reader {
       case 'boolean':
         return { kind: 'constant', value: expression.value };
       default:
-        return this.#fail(expression, `holds something that it cannot hold: ${allowed}`);
+        return this.#fail(expression, `it holds something that it cannot hold: ${allowed}`);
     }
   }
 
@@ -138,23 +138,23 @@ class Reader {
       const column = this.#column(left);
       if (column.type !== 'text') return this.#fail(left, `column "${column.name}" is ${column.type}, not text`);
       const pattern = this.#value(column, right);
-      if (typeof pattern !== 'string') return this.#fail(right, 'needs a pattern in quotes here');
-      if (/(?<!\\)(?:\\\\)*\\$/.test(pattern)) return this.#fail(right, 'has a pattern that ends in a backslash');
+      if (typeof pattern !== 'string') return this.#fail(right, 'it needs a pattern in quotes here');
+      if (/(?<!\\)(?:\\\\)*\\$/.test(pattern)) return this.#fail(right, 'it has a pattern that ends in a backslash');
       const found: Filter = { kind: 'like', column: column.name, pattern, caseless: op.endsWith('ILIKE') };
       return op.startsWith('NOT') ? { kind: 'not', of: found } : found;
     }
     const operator = comparisons[op];
-    if (operator === undefined) return this.#fail(expression, `holds the operator ${op}: ${allowed}`);
+    if (operator === undefined) return this.#fail(expression, `it holds the operator ${op}: ${allowed}`);
     if (left.type === 'ref') return this.#compare(this.#column(left), operator, right);
     if (right.type === 'ref') return this.#compare(this.#column(right), mirrored[operator], left);
-    return this.#fail(expression, 'compares something that is not a column');
+    return this.#fail(expression, 'it compares something that is not a column');
   }
 
   #unary(expression: Extract<Expr, { type: 'unary' }>, depth: number): Filter {
     const { op, operand } = expression;
     if (op === 'NOT') return { kind: 'not', of: this.read(operand, depth + 1) };
     const test = /^IS (NOT )?(NULL|TRUE|FALSE)$/.exec(op);
-    if (test === null) return this.#fail(expression, `holds the operator ${op}: ${allowed}`);
+    if (test === null) return this.#fail(expression, `it holds the operator ${op}: ${allowed}`);
     const column = this.#column(operand);
     if (test[2] !== 'NULL' && column.type !== 'boolean') {
       return this.#fail(operand, `column "${column.name}" is ${column.type}, not boolean`);
@@ -167,10 +167,10 @@ class Reader {
   }
 
   #column(expression: Expr): Column {
-    if (expression.type !== 'ref') return this.#fail(expression, `needs a column here: ${allowed}`);
+    if (expression.type !== 'ref') return this.#fail(expression, `it needs a column here: ${allowed}`);
     const { name, table } = expression;
     if (table !== undefined && table.name !== this.#resource.name) {
-      return this.#fail(expression, 'names another table: write the column alone');
+      return this.#fail(expression, 'it names another table: write the column alone');
     }
     const column = this.#resource.columns.find((each) => each.name === name);
     if (column !== undefined) return column;
@@ -208,7 +208,10 @@ class Reader {
         const name = 'name' in to ? to.name : '';
         const config = 'config' in to && to.config !== undefined;
         if (!mayCast(column.type, name) || config) {
-          return this.#fail(expression, `casts to another type than that of column "${column.name}", ${column.type}`);
+          return this.#fail(
+            expression,
+            `it casts to another type than that of column "${column.name}", ${column.type}`,
+          );
         }
         return this.#literal(column, expression.operand);
       }
@@ -220,9 +223,9 @@ class Reader {
         return { kind: 'number', text: `${op}${literal.text}` };
       }
       case 'null':
-        return this.#fail(expression, 'compares with NULL, which is never true: write IS NULL or IS NOT NULL');
+        return this.#fail(expression, 'it compares with NULL, which is never true: write IS NULL or IS NOT NULL');
     }
-    return this.#fail(expression, 'compares with something that is not a plain value');
+    return this.#fail(expression, 'it compares with something that is not a plain value');
   }
 
   #fail(expression: Expr, message: string): never {
