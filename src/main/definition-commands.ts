@@ -1,80 +1,14 @@
-/** `upwrite plan`, `apply`, `drop` and `release`: what is done to the definitions of synced tables by hand. */
-import { join } from 'node:path';
-import type pg from 'pg';
-import {
-  bringUpToDate,
-  dropStatements,
-  type Grants,
-  isChosen,
-  parseResource,
-  planCatalog,
-  qualified,
-  type RegisteredTable,
-  releaseStatements,
-  removeTable,
-} from '../catalog/index.js';
-import { type Command, type CommandContext, hasChanges, showPlan, startEmbedded } from '../cli/index.js';
-import { type Config, parseDatabaseUrl } from '../config/index.js';
+/** `upwrite plan`, `apply`, `drop` and `release`. What they need is loaded when they run. */
+import type { Command } from '../cli/index.js';
 import type { Registry } from '../provider/index.js';
-import { internalPool, migrate, tables } from '../store/index.js';
-import { createLog } from '../telemetry/index.js';
-import { connectionChoices } from './open-catalog.js';
-import { ownConnections } from './own-connections.js';
 
-/** Exit code of `upwrite plan` where there is something to do. */
-const changesCode = 2;
-/** Milliseconds for all descriptions. */
-const describeTimeout = 300_000;
-/** Milliseconds that `upwrite apply` waits for the lock on one table. */
-const patience = 30_000;
-
-interface Opened {
-  readonly config: Config;
-  readonly pool: pg.Pool;
-  readonly grant?: Grants;
-}
-
-/** Runs the work on the configured database, or on the embedded one, which is started for it. */
-async function withDatabase(context: CommandContext, work: (opened: Opened) => Promise<number>): Promise<number> {
-  const config = context.config();
-  const embedded =
-    config.database === undefined
-      ? await startEmbedded({ directory: join(context.io.directory, '.upwrite'), log: context.io.err })
-      : null;
-  try {
-    const database = config.database ?? parseDatabaseUrl(embedded?.upwriteUrl ?? '', context.io.directory);
-    const pool = internalPool({ ...(await ownConnections(database)), max: 4 }, () => undefined);
-    try {
-      return await work({ config, pool, ...(embedded === null ? {} : { grant: { write: ['app'] } }) });
-    } finally {
-      await pool.end();
-    }
-  } finally {
-    await embedded?.stop();
-  }
-}
-
-async function installOptions({ config, pool, grant }: Opened, registry: Registry) {
-  const { openSessions } = await import('./serve.js');
-  const sessions = await openSessions({ config, registry, log: createLog({ ...config.log, level: 'warn' }) });
-  return {
-    pool,
-    registry: tables,
-    connections: connectionChoices(config, sessions, grant),
-    signal: AbortSignal.timeout(describeTimeout),
-  };
-}
+const load = () => import('./definitions.js');
 
 export function planCommand(registry: Registry): Command {
   return {
     summary: 'prints the SQL that would bring the tables in line with the APIs; exits with 2 where there is some',
     takesConfig: true,
-    run: (context) =>
-      withDatabase(context, async (opened) => {
-        const plan = await planCatalog(await installOptions(opened, registry));
-        for (const line of showPlan(plan)) context.io.out(line);
-        return hasChanges(plan) ? changesCode : 0;
-      }),
+    run: async (context) => (await load()).plan(context, registry),
   };
 }
 
@@ -82,107 +16,24 @@ export function applyCommand(registry: Registry): Command {
   return {
     summary: 'runs what "upwrite plan" prints',
     takesConfig: true,
-    run: (context) =>
-      withDatabase(context, async (opened) => {
-        const { out, err } = context.io;
-        await migrate(opened.pool);
-        const outcomes = await bringUpToDate({
-          ...(await installOptions(opened, registry)),
-          lockTimeoutMs: patience,
-          onNote: (table, note) => err(`${table}: ${note}`),
-        });
-        for (const statement of outcomes.flatMap(({ statements }) => statements)) out(`${statement};`);
-        const waiting = outcomes.filter((outcome) => outcome.waiting !== null);
-        for (const { table, waiting: why } of waiting) err(`${table} was not changed: ${why}`);
-        const changed = outcomes.filter(({ statements }) => statements.length > 0).length;
-        out(changed === 0 ? '-- nothing was to be changed' : `-- ${changed} table${changed === 1 ? '' : 's'} changed`);
-        return waiting.length === 0 ? 0 : 1;
-      }),
+    run: async (context) => (await load()).apply(context, registry),
   };
 }
 
-/** The registered table that a person names, as SQL would: `salesforce.contacts`. */
-async function findTable(pool: pg.Pool, name: string): Promise<RegisteredTable> {
-  const all = await tables.list(pool);
-  const found = await pool.query<{ oid: number; schema: string; name: string }>(
-    `SELECT c.oid, n.nspname AS schema, c.relname AS name FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.oid = to_regclass($1)`,
-    [name],
-  );
-  const row = found.rows[0];
-  const table = all.find((each) => each.tableOid === row?.oid);
-  if (row === undefined || table === undefined) {
-    throw new Error(`${name} is no synced table; they are listed in upwrite.tables`);
-  }
-  return { ...table, schema: row.schema, name: row.name };
-}
+const removal = {
+  takesConfig: true,
+  arguments: { usage: '<schema.table>', least: 1, most: 1 },
+  options: { yes: { summary: 'does it; without it, only says what would be done' } },
+} as const;
 
-/** Writes whose outcome is still being found out: without the table that would never happen. */
-async function refuseUnsettled(pool: pg.Pool, table: RegisteredTable): Promise<void> {
-  const found = await pool.query<{ count: number }>(
-    "SELECT count(*)::int AS count FROM upwrite.mutations WHERE table_oid = $1 AND state IN ('pending', 'sent', 'unknown')",
-    [table.tableOid],
-  );
-  const count = found.rows[0]?.count ?? 0;
-  if (count === 0) return;
-  throw new Error(
-    `${count} write${count === 1 ? '' : 's'} of ${table.schema}.${table.name} ${count === 1 ? 'is' : 'are'} not settled yet (see upwrite.mutations): put the connection back into the configuration until ${count === 1 ? 'it is' : 'they are'}`,
-  );
-}
-
-function refuseConfigured(config: Config, table: RegisteredTable): void {
-  const { schema, name } = table;
-  const resource = parseResource(table.resource, `${schema}.${name}`);
-  const connection = config.connections.find((each) => each.name === table.connection);
-  if (connection === undefined || !isChosen(connection, resource)) return;
-  throw new Error(
-    `${schema}.${name} is in the configuration: take it out of connections.${connection.name}.tables first`,
-  );
-}
-
-interface Removal {
-  readonly summary: string;
-  /** What becomes of the rows, for the question. */
-  readonly says: (rows: number) => string;
-  readonly statements: (table: RegisteredTable) => readonly string[];
-}
-
-function removalCommand(removal: Removal): Command {
-  return {
-    summary: removal.summary,
-    takesConfig: true,
-    arguments: { usage: '<schema.table>', least: 1, most: 1 },
-    options: { yes: { summary: 'does it; without it, only says what would be done' } },
-    run: (context) =>
-      withDatabase(context, async ({ config, pool }) => {
-        await migrate(pool);
-        const table = await findTable(pool, context.args[0] ?? '');
-        refuseConfigured(config, table);
-        await refuseUnsettled(pool, table);
-        const counted = await pool.query<{ count: number }>(`SELECT count(*)::int AS count FROM ${qualified(table)}`);
-        const statements = removal.statements(table);
-        for (const statement of statements) context.io.out(`${statement};`);
-        context.io.err(`${table.schema}.${table.name}: ${removal.says(counted.rows[0]?.count ?? 0)}`);
-        if (context.options['yes'] !== true) {
-          context.io.err('Nothing was done. Say --yes to do it.');
-          return changesCode;
-        }
-        await removeTable(pool, tables, table, statements);
-        context.io.err('Done.');
-        return 0;
-      }),
-  };
-}
-
-export const dropCommand: Command = removalCommand({
+export const dropCommand: Command = {
+  ...removal,
   summary: 'removes a table that is no longer in the configuration, with its rows',
-  says: (rows) => `${rows} row${rows === 1 ? '' : 's'}, all removed here; the API is not touched`,
-  statements: dropStatements,
-});
+  run: async (context) => (await load()).remove(context, 'drop'),
+};
 
-export const releaseCommand: Command = removalCommand({
+export const releaseCommand: Command = {
+  ...removal,
   summary: 'makes a table that is no longer in the configuration an ordinary one',
-  says: (rows) =>
-    `${rows} row${rows === 1 ? '' : 's'}, all kept; whoever has the privilege may change them from now on`,
-  statements: releaseStatements,
-});
+  run: async (context) => (await load()).remove(context, 'release'),
+};

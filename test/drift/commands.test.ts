@@ -127,7 +127,7 @@ test('a view is in the way: it is named, and the plan says what would be done', 
   const plan = await upwrite('plan');
   expect(plan.code).toBe(2);
   expect(plan.out).toContain(
-    '-- blocked by view nicks:\n--   ALTER TABLE "salesforce"."contacts" RENAME COLUMN "nickname" TO "nickname_old_1"',
+    '-- blocked by view public.nicks:\n--   ALTER TABLE "salesforce"."contacts" RENAME COLUMN "nickname" TO "nickname_old_1"',
   );
   expect((await upwrite('apply')).code).toBe(0);
   expect((await admin.query('SELECT count(*)::int AS n FROM public.nicks')).rows).toEqual([{ n: 0 }]);
@@ -143,7 +143,7 @@ test('a condition that makes no sense is refused with its line, and check says w
     const refused = await upwrite(command);
     expect(refused.code).toBe(1);
     expect(refused.err).toContain(
-      'upwrite.yaml:16:16: connections.salesforce.tables.contacts.where: the condition the table has no column "employes", at its character 25',
+      'upwrite.yaml:15:16: connections.salesforce.tables.contacts.where: at character 25: the table has no column "employes"',
     );
   }
   configure(`    tables:

@@ -134,7 +134,7 @@ test('a field that is gone keeps its values, cannot be written any more, and doe
   const kept = await client.query<{ n: string }>('SELECT count(department) AS n FROM salesforce.contacts');
   crm.changeField('Contact', 'Department', null);
   await untilShows(
-    "SELECT notes::text LIKE '%column \"department\" is no longer synced%' FROM upwrite.tables WHERE connection = 'salesforce'",
+    "SELECT array_to_string(notes, ' ') LIKE '%column \"department\" is no longer synced%' FROM upwrite.tables WHERE connection = 'salesforce'",
     true,
   );
   await eventually(async () => {
