@@ -50,15 +50,25 @@ export async function applyTable(context: ApplyContext, planned: PlannedTable): 
       });
       return { connection: planned.connection, table, statements, waiting: null };
     } catch (error) {
-      // A lock that is not to be had: lock_not_available, or deadlock_detected.
-      const code = error instanceof Error && 'code' in error ? error.code : undefined;
-      if (code !== '55P03' && code !== '40P01') throw error;
-      if (Date.now() < deadline)
+      const why = refusalOf(error);
+      if (why === undefined) throw error;
+      if (why === lockMissed && Date.now() < deadline) {
         await new Promise((resolve) => setTimeout(resolve, pauseBetween * (0.5 + Math.random())));
-      else if (planned.present === null) throw error;
-      else return leaveTable(context, planned, 'its lock was not to be had in time');
+      } else if (planned.present === null) throw error;
+      else return leaveTable(context, planned, why);
     }
   }
+}
+
+const lockMissed = 'its lock was not to be had in time';
+
+/** Why the database did not do it; undefined where it may be away, or something else is wrong. */
+function refusalOf(error: unknown): string | undefined {
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+  // lock_not_available, deadlock_detected
+  if (code === '55P03' || code === '40P01') return lockMissed;
+  const refused = /^(?:0A|2B|22|23|42|55)/.test(code) && code.length === 5;
+  return refused && error instanceof Error ? `the database refused it: ${error.message}` : undefined;
 }
 
 /** Registers a table as far as it can be mirrored without its statements; one that does not exist is left alone. */

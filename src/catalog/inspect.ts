@@ -52,7 +52,8 @@ const dependentsSql = `
   FROM pg_depend d WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.refobjsubid = a.attnum
     AND d.deptype IN ('n', 'a') AND (
       d.classid IN ('pg_rewrite'::regclass, 'pg_policy'::regclass, 'pg_proc'::regclass, 'pg_trigger'::regclass)
-      OR d.classid = 'pg_attrdef'::regclass AND d.deptype = 'n')`;
+      OR d.classid = 'pg_attrdef'::regclass AND EXISTS (
+        SELECT FROM pg_attrdef f WHERE f.oid = d.objid AND f.adnum <> a.attnum))`;
 
 /** A trigger counts only with tgenabled 'A' (ALWAYS). */
 const tableSql = `

@@ -58,7 +58,7 @@ export async function bringUpToDate(options: InstallOptions): Promise<readonly T
   const client = await options.pool.connect();
   let broken = true;
   try {
-    const described = await describeAll(client, options, await options.registry.list(client));
+    const described = await describeAll(client, options, await options.registry.list(client, concerned(options)));
     await client.query("SELECT pg_advisory_lock(hashtextextended('upwrite catalog', 0))");
     try {
       return await install(client, described, options);
@@ -77,9 +77,10 @@ async function install(
   options: InstallOptions,
 ): Promise<readonly TableOutcome[]> {
   const { registry, ddl = true, onNote = () => {} } = options;
-  for (const statement of guardFunctions()) await client.query(statement);
-  const before = await registry.list(client);
-  const planned = await planAll(client, described, before, options.connections, options.all ?? true);
+  const all = options.all ?? true;
+  for (const statement of all ? guardFunctions() : []) await client.query(statement);
+  const before = await registry.list(client, concerned(options));
+  const planned = await planAll(client, described, before, options.connections, all);
   if (!ddl) refuseFirst(planned);
   for (const schema of ddl ? planned.schemas : []) {
     for (const statement of schema.statements) await client.query(statement);
@@ -95,6 +96,11 @@ async function install(
   }
   await leaveOthers(context, planned);
   return outcomes;
+}
+
+/** The connections whose tables matter; a look at one of thousands must not read what is known of all. */
+function concerned({ connections, all = true }: InstallOptions): readonly string[] | undefined {
+  return all ? undefined : connections.map(({ name }) => name);
 }
 
 /** Where nothing of a connection is there yet, there is nothing to serve. */

@@ -27,7 +27,8 @@ export interface RegisteredTable extends TableEntry {
 }
 
 export interface TableRegistry {
-  list(db: Database): Promise<readonly RegisteredTable[]>;
+  /** All of them, or those of these connections. */
+  list(db: Database, connections?: readonly string[]): Promise<readonly RegisteredTable[]>;
   /** Adds a table, or brings what is known of it up to date; it is attached from now on. */
   register(db: Database, table: TableEntry): Promise<void>;
   /** Has everything read again from the API. Whoever is reading now can store nothing more. */

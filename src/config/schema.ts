@@ -109,7 +109,7 @@ const table = z.strictObject({
   columns: z.preprocess((input) => (Array.isArray(input) ? { include: input } : input), columns).prefault({}),
   where: text('a condition in SQL')
     .optional()
-    .meta(meaning('Not used yet, and refused at the start: a condition in SQL that records must fulfil to be synced')),
+    .meta(meaning('A condition in SQL over the columns: only records that fulfil it are in the table')),
 });
 
 const tables = z.preprocess(

@@ -1,5 +1,6 @@
 /** What Upwrite keeps about each synced table: where it comes from, how its sync is doing, and how to go on. */
 import type { Json, Queryable } from './database.js';
+import { type Definitions, definitions, detachedState } from './definitions.js';
 
 /**
  * The health of a synced table.
@@ -11,9 +12,6 @@ import type { Json, Queryable } from './database.js';
  *        unhealthy (the reason beside it) ──► backfilling | live, by itself, once it works again
  */
 export type TableState = 'backfilling' | 'live' | 'paused' | 'unhealthy';
-
-/** What `upwrite.tables` says of a table that the configuration no longer has. */
-const detachedState = 'detached';
 
 /** A synced table as it was registered. */
 export interface StoredTable {
@@ -80,22 +78,12 @@ export class NotWorker extends Error {
   }
 }
 
-export interface Tables {
-  list(db: Queryable): Promise<readonly RegisteredTable[]>;
+export interface Tables extends Definitions {
+  /** All of them, or those of these connections. */
+  list(db: Queryable, connections?: readonly string[]): Promise<readonly RegisteredTable[]>;
   health(db: Queryable): Promise<readonly TableHealth[]>;
   /** Adds a table, or brings what is known of it up to date; its position and health stay unless the oid is new. */
   register(db: Queryable, table: StoredTable): Promise<void>;
-  /**
-   * Has everything read again from the API, by whoever claims the table next. A worker that is reading now can store
-   * nothing more: what it knows of the table is old.
-   */
-  relist(db: Queryable, tableOid: number): Promise<void>;
-  /** The configuration no longer has the table: its rows stay, and nobody may claim it. */
-  detach(db: Queryable, tableOid: number): Promise<void>;
-  /** Removes all that is kept of a table, its journal entries excepted. */
-  forget(db: Queryable, tableOid: number): Promise<void>;
-  /** What an operator should know of the table, in place of what was there. */
-  note(db: Queryable, tableOid: number, notes: readonly string[]): Promise<void>;
   /**
    * Makes the worker (a process with a lease) the table's, unless a living one has it: then null. So too where the table
    * is detached, or has another definition than the worker knows.
@@ -141,17 +129,6 @@ const registerTableSql = `
     reason = CASE WHEN t.state = '${detachedState}' THEN NULL ELSE t.reason END,
     since = CASE WHEN t.state = '${detachedState}' THEN clock_timestamp() ELSE t.since END`;
 
-const relistSql = `
-  WITH emptied AS (DELETE FROM upwrite.swept_keys WHERE table_oid = $1)
-  UPDATE upwrite.table_details SET cursor = NULL, full_listing = true, listing_order = NULL, swept_rows = NULL, worker = NULL
-  WHERE table_oid = $1`;
-
-const detachSql = `
-  WITH details AS (
-    UPDATE upwrite.table_details SET worker = NULL, definition = definition + 1 WHERE table_oid = $1)
-  UPDATE upwrite.tables SET state = '${detachedState}', reason = 'it is not in the configuration', notes = '{}',
-    since = clock_timestamp() WHERE table_oid = $1`;
-
 const positionColumns = 'd.cursor, d.full_listing, d.listing_order, d.swept_rows, t.pages, t.rows';
 
 const claimSql = `
@@ -187,13 +164,6 @@ const setStateSql = `
     since = CASE WHEN state = $2 AND reason IS NOT DISTINCT FROM $3 THEN since ELSE clock_timestamp() END,
     last_synced_at = CASE WHEN $4 THEN clock_timestamp() ELSE last_synced_at END
   WHERE table_oid = $1 AND state <> '${detachedState}' AND ($4 OR state <> $2 OR reason IS DISTINCT FROM $3)`;
-
-const forgetSql = `
-  WITH details AS (DELETE FROM upwrite.table_details WHERE table_oid = $1),
-  writes AS (DELETE FROM upwrite.recent_writes WHERE table_oid = $1),
-  stale AS (DELETE FROM upwrite.stale_keys WHERE table_oid = $1),
-  swept AS (DELETE FROM upwrite.swept_keys WHERE table_oid = $1)
-  DELETE FROM upwrite.tables WHERE table_oid = $1`;
 
 interface StoredRow {
   readonly table_oid: number;
@@ -241,11 +211,13 @@ function position(row: PositionRow): Position {
   };
 }
 
-async function list(db: Queryable): Promise<readonly RegisteredTable[]> {
+async function list(db: Queryable, connections?: readonly string[]): Promise<readonly RegisteredTable[]> {
   const result = await db.query<StoredRow>(
     `SELECT t.table_oid, t.connection, t.provider, t.object, t.schema_name, t.table_name, d.resource, d.limits, d.names,
        t.state <> '${detachedState}' AS attached, d.definition, t.notes
-     FROM upwrite.tables t JOIN upwrite.table_details d USING (table_oid) ORDER BY t.schema_name, t.table_name`,
+     FROM upwrite.tables t JOIN upwrite.table_details d USING (table_oid)
+     WHERE $1::text[] IS NULL OR t.connection = ANY ($1) ORDER BY t.schema_name, t.table_name`,
+    [connections ?? null],
   );
   return result.rows.map((row) => ({
     tableOid: row.table_oid,
@@ -296,18 +268,7 @@ export const tables: Tables = {
   list,
   health,
   register,
-  relist: async (db, tableOid) => {
-    await db.query(relistSql, [tableOid]);
-  },
-  detach: async (db, tableOid) => {
-    await db.query(detachSql, [tableOid]);
-  },
-  forget: async (db, tableOid) => {
-    await db.query(forgetSql, [tableOid]);
-  },
-  note: async (db, tableOid, notes) => {
-    await db.query('UPDATE upwrite.tables SET notes = $2 WHERE table_oid = $1', [tableOid, notes]);
-  },
+  ...definitions,
   claim: async (db, tableOid, worker, definition) => {
     const result = await db.query<PositionRow>(claimSql, [tableOid, worker, definition]);
     const row = result.rows[0];
