@@ -8,9 +8,10 @@
  */
 import type { Fault } from '../errors/index.js';
 import type { Filter } from './filter.js';
+import type { JsonValue } from './json.js';
 import type { Kit } from './kit.js';
 
-export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+export type { JsonValue } from './json.js';
 
 /**
  * The Postgres types that a column can have, and how a value of each travels between Upwrite and a provider:

@@ -6,7 +6,7 @@
  * condition to read less in a *full* listing: what it asks its API for has to contain every record that belongs, and may
  * contain others. It must not narrow a listing of changes, since a record that has just ceased to belong is news.
  */
-import type { JsonValue } from './contract.js';
+import type { JsonValue } from './json.js';
 
 export type Comparison = '=' | '<>' | '<' | '<=' | '>' | '>=';
 
