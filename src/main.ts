@@ -2,10 +2,21 @@
 /** The composition root: the only place, with its folder main/, where the rooms are tied together. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Command, checkCommand, type Io, runCli, startEmbedded, stopRequested } from './cli/index.js';
+import {
+  type Command,
+  checkCommand,
+  type Io,
+  operateCommands,
+  runCli,
+  startEmbedded,
+  stopRequested,
+} from './cli/index.js';
 import { type ConnectionConfig, type LoadedConfig, parseDatabaseUrl } from './config/index.js';
 import { SettingError } from './errors/index.js';
 import { applyCommand, dropCommand, planCommand, releaseCommand } from './main/definition-commands.js';
+import { operateOptions } from './main/operate.js';
+import { serve } from './main/serve.js';
+import { syncCommand } from './main/work.js';
 import { createKit, createRegistry, type Registry, type Session, silentLog } from './provider/index.js';
 import { createLog } from './telemetry/index.js';
 
@@ -21,8 +32,8 @@ function startCommand(registry: Registry): Command {
   return {
     summary: 'serves the configured connections until SIGINT or SIGTERM',
     takesConfig: true,
+    options: { 'no-sync': { summary: 'serves clients only; "upwrite sync" processes keep the tables fresh' } },
     run: async (context) => {
-      const { serve } = await import('./main/serve.js');
       const config = context.config();
       const stop = stopRequested();
       const log = createLog(config.log);
@@ -37,6 +48,7 @@ function startCommand(registry: Registry): Command {
           database,
           registry,
           log,
+          work: context.options['no-sync'] !== true,
           ...(embedded === null ? {} : { grant: { write: ['app'] } }),
         });
         process.on('SIGHUP', () => reload(running.reload, log));
@@ -109,6 +121,8 @@ async function main(): Promise<number> {
     providers,
     commands: new Map<string, Command>([
       ['start', startCommand(registry)],
+      ['sync', syncCommand(registry)],
+      ...operateCommands(operateOptions),
       [
         'check',
         checkCommand({

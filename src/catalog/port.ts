@@ -31,7 +31,7 @@ export interface TableRegistry {
   list(db: Database, connections?: readonly string[]): Promise<readonly RegisteredTable[]>;
   /** Adds a table, or brings what is known of it up to date; it is attached from now on. */
   register(db: Database, table: TableEntry): Promise<void>;
-  /** Has everything read again from the API. Whoever is reading now can store nothing more. */
+  /** Has everything read again from the API, once what is under way has ended. */
   relist(db: Database, tableOid: number): Promise<void>;
   /** The configuration no longer has the table. */
   detach(db: Database, tableOid: number): Promise<void>;

@@ -5,10 +5,7 @@ import type { Queryable } from './database.js';
 export const detachedState = 'detached';
 
 export interface Definitions {
-  /**
-   * Has everything read again from the API, by whoever claims the table next. A worker that is reading now can store
-   * nothing more: what it knows of the table is old.
-   */
+  /** Has everything read again from the API, by whoever claims the table next. */
   relist(db: Queryable, tableOid: number): Promise<void>;
   /** The configuration no longer has the table: its rows stay, and nobody may claim it. */
   detach(db: Queryable, tableOid: number): Promise<void>;
@@ -18,14 +15,13 @@ export interface Definitions {
   note(db: Queryable, tableOid: number, notes: readonly string[]): Promise<void>;
 }
 
-const relistSql = `
-  WITH emptied AS (DELETE FROM upwrite.swept_keys WHERE table_oid = $1)
-  UPDATE upwrite.table_details SET cursor = NULL, full_listing = true, listing_order = NULL, swept_rows = NULL, worker = NULL
-  WHERE table_oid = $1`;
+/** A run that goes on stores its page and ends; the next one begins anew, with a sweep of what it does not list. */
+const relistSql = 'UPDATE upwrite.table_details SET restart = true WHERE table_oid = $1';
 
 const detachSql = `
   WITH details AS (
-    UPDATE upwrite.table_details SET worker = NULL, definition = definition + 1 WHERE table_oid = $1)
+    UPDATE upwrite.table_details SET worker = NULL, run = nextval('upwrite.write_order'), definition = definition + 1
+    WHERE table_oid = $1)
   UPDATE upwrite.tables SET state = '${detachedState}', reason = 'it is not in the configuration', notes = '{}',
     since = clock_timestamp() WHERE table_oid = $1`;
 

@@ -10,7 +10,7 @@ import {
 } from '../../src/catalog/index.js';
 import type { Values } from '../../src/provider/index.js';
 import { tables, takeLease } from '../../src/store/index.js';
-import { type Sync, startSync } from '../../src/sync/index.js';
+import { type Jobs, openJobs, type Sync, startSync } from '../../src/sync/index.js';
 import { connect, eventually, ownPool } from '../support/database.js';
 import { contacts } from '../support/fake-api.js';
 import { type Stack, startStack } from '../support/stack.js';
@@ -22,6 +22,7 @@ let stack: Stack;
 let pool: pg.Pool;
 let client: pg.Client;
 let sync: Sync | null = null;
+let jobs: Jobs | null = null;
 
 beforeAll(async () => {
   stack = await startStack({ resources: [contacts()], tables: [{ resource: 'contacts', where }] });
@@ -34,20 +35,30 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await sync?.stop();
-  sync = null;
+  await jobs?.stop();
+  [sync, jobs] = [null, null];
 });
 
 async function start(catalog: LiveCatalog = stack.catalog): Promise<void> {
   const lease = await takeLease(pool, { kind: 'test', onError: () => {} });
+  jobs = await openJobs({
+    pool: ownPool(stack.server.upwriteUrl, 4),
+    lease,
+    leaseMs: 3000,
+    concurrency: 4,
+    log: quiet,
+  });
   sync = startSync({
     pool,
     catalog,
     sessions: new Map([['salesforce', filteredSession(stack.api.session, pool)]]),
+    jobs,
     worker: lease.id,
     log: quiet,
-    intervalMs: 20,
+    every: () => 20,
     retryMs: [10, 50],
   });
+  await jobs.start();
   await sync.firstSync;
 }
 
