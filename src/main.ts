@@ -15,8 +15,7 @@ import { type ConnectionConfig, type LoadedConfig, parseDatabaseUrl } from './co
 import { SettingError } from './errors/index.js';
 import { applyCommand, dropCommand, planCommand, releaseCommand } from './main/definition-commands.js';
 import { operateOptions } from './main/operate.js';
-import { serve } from './main/serve.js';
-import { syncCommand } from './main/work.js';
+import { encryptionKeys, keyVariable } from './main/shared.js';
 import { createKit, createRegistry, type Registry, type Session, silentLog } from './provider/index.js';
 import { createLog } from './telemetry/index.js';
 
@@ -34,6 +33,7 @@ function startCommand(registry: Registry): Command {
     takesConfig: true,
     options: { 'no-sync': { summary: 'serves clients only; "upwrite sync" processes keep the tables fresh' } },
     run: async (context) => {
+      const { serve } = await import('./main/serve.js');
       const config = context.config();
       const stop = stopRequested();
       const log = createLog(config.log);
@@ -48,6 +48,7 @@ function startCommand(registry: Registry): Command {
           database,
           registry,
           log,
+          keys: encryptionKeys(context.io.environment[keyVariable]),
           work: context.options['no-sync'] !== true,
           ...(embedded === null ? {} : { grant: { write: ['app'] } }),
         });
@@ -63,6 +64,15 @@ function startCommand(registry: Registry): Command {
       }
       return 0;
     },
+  };
+}
+
+/** `upwrite sync`: a process that takes jobs, and serves no clients. As many as one likes may run on one database. */
+function syncCommand(registry: Registry): Command {
+  return {
+    summary: 'keeps the synced tables fresh, without serving clients, until SIGINT or SIGTERM',
+    takesConfig: true,
+    run: async (context) => (await import('./main/work.js')).work(context, registry),
   };
 }
 
@@ -131,6 +141,10 @@ async function main(): Promise<number> {
           checkConditions: async (connection, loaded, signal) => {
             const { conditionsOf } = await import('./main/where.js');
             return look(registry, connection, loaded, (session) => conditionsOf(connection, session, signal));
+          },
+          further: async function* (config) {
+            const { webhookFindings } = await import('./main/check-webhooks.js');
+            yield* webhookFindings(config, registry, encryptionKeys(io.environment[keyVariable]));
           },
         }),
       ],

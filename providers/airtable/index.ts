@@ -17,6 +17,7 @@ import {
 import { AirtableClient } from './client.js';
 import { type AirtableConfig, parseConfig } from './config.js';
 import { formulaOf } from './filter.js';
+import { webhooksOf } from './hooks.js';
 import { findEqual, holds } from './match.js';
 import { createdAfter, pull, readRecords } from './pull.js';
 import {
@@ -153,6 +154,7 @@ function open(config: AirtableConfig, kit: Kit): Session {
       asFaults(kit, findInserted(client, kit, batch, sentAt, signal, taken)),
     holds,
     narrowing: formulaOf,
+    webhooks: webhooksOf(client, (work) => asFaults(kit, work)),
     check: (signal) => asFaults(kit, check(client, signal)),
   };
 }

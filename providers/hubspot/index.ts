@@ -17,6 +17,7 @@ import { HubspotClient, Unreadable } from './client.js';
 import { type HubspotConfig, parseConfig } from './config.js';
 import { RequestRefused } from './errors.js';
 import { groupsOf, groupWords } from './filter.js';
+import { webhooksOf } from './hooks.js';
 import { findInserted } from './inserted.js';
 import { pull, read } from './pull.js';
 import { chooseObjects, type ObjectChoice, toResource } from './resources.js';
@@ -150,6 +151,7 @@ function open(config: HubspotConfig, kit: Kit): Session {
       const groups = isAssociation(resource) ? null : groupsOf(resource);
       return groups === null ? null : groupWords(groups);
     },
+    webhooks: webhooksOf(config),
     check: (signal) => asFaults(kit, check(client, signal)),
   };
 }

@@ -15,6 +15,7 @@ import { isRestricted, parseConfig, type StripeConfig } from './config.js';
 import { Refused } from './failures.js';
 import { listBounds } from './filter.js';
 import { findInserted } from './find.js';
+import { webhooksOf } from './hooks.js';
 import { pull } from './pull.js';
 import { eachOf, mayRead, read } from './read.js';
 import { resources } from './resources.js';
@@ -103,6 +104,7 @@ function open(config: StripeConfig, kit: Kit): Session {
       const bounds = Object.entries(listBounds(resource)).map(([name, at]) => `${name}=${at}`);
       return bounds.length === 0 ? null : bounds.join('&');
     },
+    webhooks: webhooksOf(client, config, kit.connection, (work) => asFaults(kit, work)),
     check: (signal) => asFaults(kit, check(client, config, signal)),
   };
 }

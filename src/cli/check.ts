@@ -40,6 +40,8 @@ export interface CheckOptions {
   ): Promise<readonly { readonly table: string; readonly words: string }[]>;
   /** For one connection, in milliseconds. */
   readonly connectionTimeout?: number;
+  /** What else is looked at, when everything else has been. */
+  further?(config: Config): AsyncIterable<Finding>;
 }
 
 /** The oldest server whose behaviour Upwrite relies on. */
@@ -100,6 +102,7 @@ async function* findings(context: CommandContext, options: CheckOptions): AsyncG
       yield* checkConditions(connection, loaded, options);
     }
   }
+  if (options.further !== undefined) yield* options.further(config);
 }
 
 function words(error: unknown): string {

@@ -133,7 +133,7 @@ function knownKeys(schema: z.ZodType, path: Path): readonly string[] {
   return typeof at === 'object' ? Object.keys(at.properties ?? {}) : [];
 }
 
-const ownConnectionKeys = ['provider', 'auth', 'schema', 'tables', 'limits'];
+const ownConnectionKeys = ['provider', 'auth', 'schema', 'tables', 'limits', 'webhooks'];
 
 /** A connection may hold keys that only its provider knows; one that is nearly ours is a slip all the same. */
 function connectionProblems(source: Source, providers: readonly string[] | undefined): readonly Problem[] {
@@ -158,7 +158,7 @@ function asObject(value: unknown): Readonly<Record<string, unknown>> {
 }
 
 function complete(parsed: ParsedConfig, file: string, directory: string): Config {
-  const { database, tls, connections, sync, admin, health, ...rest } = parsed;
+  const { database, tls, webhooks, connections, sync, admin, health, ...rest } = parsed;
   const { interval, ...syncRest } = sync;
   return {
     ...rest,
@@ -168,6 +168,7 @@ function complete(parsed: ParsedConfig, file: string, directory: string): Config
     file,
     ...(database === undefined ? {} : { database }),
     tls: completeTls(tls, directory),
+    webhooks: { listen: webhooks.listen, ...(webhooks.url === undefined ? {} : { url: webhooks.url }) },
     connections: Object.entries(connections).map(([name, connection]) => completeConnection(name, connection)),
   };
 }
@@ -185,13 +186,14 @@ function completeTls({ mode, cert, key, minVersion }: ParsedConfig['tls'], direc
 type ParsedConnection = ParsedConfig['connections'][string];
 
 function completeConnection(name: string, connection: ParsedConnection): ConnectionConfig {
-  const { provider, schema, tables, limits, ...settings } = connection;
+  const { provider, schema, tables, limits, webhooks, ...settings } = connection;
   return {
     name,
     provider,
     schema: schema ?? name,
     ...(tables === undefined ? {} : { tables: Object.entries(tables).map(completeTable) }),
     limits: withoutUndefined(limits),
+    webhooks,
     settings,
   };
 }

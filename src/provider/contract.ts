@@ -10,6 +10,7 @@ import type { Fault } from '../errors/index.js';
 import type { Filter } from './filter.js';
 import type { JsonValue } from './json.js';
 import type { Kit } from './kit.js';
+import type { Webhooks } from './webhook.js';
 
 export type { JsonValue } from './json.js';
 
@@ -218,6 +219,8 @@ export interface Session {
    * everything. Does no I/O. Absent: always everything.
    */
   narrowing?(resource: Resource): string | null;
+  /** Absent: the API has no webhooks, or none that say anything of these resources. */
+  readonly webhooks?: Webhooks;
   /** Proves the credentials with one cheap request; who Upwrite is to the API, in words. */
   check(signal: AbortSignal): Promise<string>;
 }

@@ -8,7 +8,36 @@ export {
   type Queryable,
   sqlstateOf,
 } from './database.js';
+export {
+  type DeliveryNote,
+  dropExpectations,
+  dropPing,
+  type Expectation,
+  listPings,
+  noteDeliveries,
+  noteExpectations,
+  notePings,
+  type Ping,
+  postponeExpectations,
+  pruneDeliveries,
+  tablesWithDueExpectations,
+  tablesWithQueue,
+  takeExpectations,
+} from './deliveries.js';
 export { claimDue, type DueOptions, noteDescribed } from './descriptions.js';
+export {
+  beginHook,
+  countDeliveries,
+  forgetHook,
+  forgetOldHooks,
+  type HookState,
+  hookCursor,
+  hookRegistered,
+  listHooks,
+  noteHook,
+  type StoredHook,
+  setHookCursor,
+} from './hooks.js';
 export {
   type Claimed,
   type IntentRow,
@@ -30,6 +59,8 @@ export {
   lockSession,
   lockTableExclusive,
   lockTableShared,
+  lockTablesShared,
+  runAlone,
   tableLockKey,
   unlockSession,
 } from './locks.js';
@@ -52,7 +83,7 @@ export {
   type Tables,
   tables,
 } from './tables.js';
-export { pauseTable, resumeTable, resyncTable, type TableName } from './wishes.js';
+export { isPaused, pauseTable, resumeTable, resyncTable, type TableName } from './wishes.js';
 export {
   countSwept,
   drawOrder,

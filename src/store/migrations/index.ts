@@ -11,10 +11,11 @@ import { journal } from './journal.js';
 import type { Migration } from './migration.js';
 import { sync } from './sync.js';
 import { tables } from './tables.js';
+import { webhooks } from './webhooks.js';
 
 export type { Migration } from './migration.js';
 
-export const migrations: readonly Migration[] = [journal, tables, sync, definitions];
+export const migrations: readonly Migration[] = [journal, tables, sync, webhooks, definitions];
 
 /**
  * Run at the end of every step: whatever a database's default privileges gave to others is taken back, and every role
