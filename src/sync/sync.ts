@@ -115,7 +115,12 @@ export function startSync(options: SyncOptions): Sync {
     const began = performance.now();
     const isBusyHere = active.has(tableOid);
     if (!isBusyHere) active.add(tableOid);
-    const { result, delayMs } = await runOnce(options, { ...context, isBusyHere, releaseLater }, failures, signal).finally(() => {
+    const { result, delayMs } = await runOnce(
+      options,
+      { ...context, isBusyHere, releaseLater },
+      failures,
+      signal,
+    ).finally(() => {
       if (!isBusyHere) active.delete(tableOid);
     });
     options.onRun?.({ table: context.table, result, ms: performance.now() - began });
@@ -215,12 +220,7 @@ interface Ran {
 }
 
 /** One run, and what follows from how it ended. Never throws for what a table's state can tell. */
-async function runOnce(
-  options: SyncOptions,
-  context: RunContext,
-  failures: number,
-  signal: AbortSignal,
-): Promise<Ran> {
+async function runOnce(options: SyncOptions, context: RunContext, failures: number, signal: AbortSignal): Promise<Ran> {
   const { pool, log } = options;
   const { table } = context;
   const reporter = new Reporter({
