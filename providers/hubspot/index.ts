@@ -19,8 +19,10 @@ import { RequestRefused } from './errors.js';
 import { groupsOf, groupWords } from './filter.js';
 import { webhooksOf } from './hooks.js';
 import { findInserted } from './inserted.js';
+import { matches } from './mapping.js';
 import { pull, read } from './pull.js';
 import { chooseObjects, type ObjectChoice, toResource } from './resources.js';
+import { findUpserted } from './upsert.js';
 import { write } from './write.js';
 
 /** Turns what the provider's own errors mean into faults; everything that leaves a session goes through here. */
@@ -114,7 +116,12 @@ async function check(client: HubspotClient, signal: AbortSignal): Promise<string
   return `HubSpot account ${value.portalId}${kind}${place}`;
 }
 
-const batchVerbs: Readonly<Record<Verb, string>> = { insert: 'create', update: 'update', delete: 'archive' };
+const batchVerbs: Readonly<Record<Verb, string>> = {
+  insert: 'create',
+  update: 'update',
+  delete: 'archive',
+  upsert: 'upsert',
+};
 
 function plan(verb: Verb, resource: Resource, rows: number): RequestPlan {
   const kind = batchVerbs[verb];
@@ -152,6 +159,8 @@ function open(config: HubspotConfig, kit: Kit): Session {
       return groups === null ? null : groupWords(groups);
     },
     webhooks: webhooksOf(config),
+    findUpserted: (batch, signal) => asFaults(kit, findUpserted({ client, resource: batch.resource, signal }, batch)),
+    holds: matches,
     check: (signal) => asFaults(kit, check(client, signal)),
   };
 }

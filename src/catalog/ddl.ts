@@ -31,7 +31,9 @@ export interface TablePlan {
 
 /** Plans a table. `before` is null where it is to be created; Upwrite's own login role is `role`. */
 export function planTable(chosen: ChosenTable, provider: string, role: string, before: Before | null): TablePlan {
-  const target: GuardTarget = { schema: chosen.schema, name: chosen.name, provider, role };
+  const { key, writes } = chosen.resource;
+  const upsertKey = writes.upsert === undefined ? null : key;
+  const target: GuardTarget = { schema: chosen.schema, name: chosen.name, provider, role, upsertKey };
   const existing = before?.existing ?? null;
   const changes = before === null ? createTable(chosen) : alterTable(chosen, before);
   const guarded = existing !== null && existing.guard === guardSignature(target);

@@ -36,6 +36,7 @@ export {
 export { dropStatements, releaseStatements, removeTable } from './remove.js';
 export { parseResource } from './snapshot.js';
 export type { Catalog, SyncedTable } from './synced-table.js';
+export { type ConflictTarget, findConflicts, upsertPlan, upsertSetting } from './upsert.js';
 export { copyField, textForm } from './values.js';
 export { filteredSession } from './where/filtered.js';
 export { conditionSql } from './where/sql.js';

@@ -54,6 +54,7 @@ const filter: z.ZodType<Filter> = z.lazy(() =>
     z.object({ kind: z.literal('like'), column: z.string(), pattern: z.string(), caseless: z.boolean() }),
   ]),
 );
+const upsertLimit = writeLimit.extend({ keyColumns: z.number() });
 
 const resource = z.object({
   name: z.string(),
@@ -65,6 +66,7 @@ const resource = z.object({
     insert: writeLimit.exactOptional(),
     update: writeLimit.exactOptional(),
     delete: writeLimit.exactOptional(),
+    upsert: upsertLimit.exactOptional(),
   }),
   pull: z.object({ incremental: z.boolean(), deletions: z.enum(['listed', 'sweep']) }),
   comment: z.string().exactOptional(),
@@ -75,6 +77,7 @@ const limits = z.object({
   insert: z.number().exactOptional(),
   update: z.number().exactOptional(),
   delete: z.number().exactOptional(),
+  upsert: z.number().exactOptional(),
 });
 
 /** Throws an Error that names the table where the JSON is no resource. */

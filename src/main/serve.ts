@@ -152,7 +152,7 @@ async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[])
       transactions: config.transactions,
       lockTimeout: config.writes.lockTimeout,
       run: (lent) => writes.run(lent),
-      explain: (oid, verb) => writes.explain(oid, verb),
+      explain: (oid, verb, conflict) => writes.explain(oid, verb, conflict),
     },
     log,
   });

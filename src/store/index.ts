@@ -43,6 +43,7 @@ export {
   type IntentRow,
   type Journal,
   type JournalEntry,
+  type JournalVerb,
   NotOwner,
   openJournal,
   type Report,
@@ -54,6 +55,7 @@ export { type Lease, type LeaseOptions, takeLease } from './lease.js';
 export {
   beginApply,
   beginWithLocks,
+  conflictLocks,
   lockKey,
   lockKeys,
   lockSession,
