@@ -13,6 +13,7 @@ import {
 } from './cli/index.js';
 import { parseDatabaseUrl } from './config/index.js';
 import { operateOptions } from './main/operate.js';
+import { encryptionKeys, keyVariable } from './main/shared.js';
 import { createKit, createRegistry, type Registry, silentLog } from './provider/index.js';
 import { createLog } from './telemetry/index.js';
 
@@ -45,6 +46,7 @@ function startCommand(registry: Registry): Command {
           database,
           registry,
           log,
+          keys: encryptionKeys(context.io.environment[keyVariable]),
           work: context.options['no-sync'] !== true,
           ...(embedded === null ? {} : { grant: { write: ['app'] } }),
         });
@@ -125,6 +127,10 @@ async function main(): Promise<number> {
                 ? loaded.connectionError(connection.name, error)
                 : error;
             }
+          },
+          further: async function* (config) {
+            const { webhookFindings } = await import('./main/check-webhooks.js');
+            yield* webhookFindings(config, registry, encryptionKeys(io.environment[keyVariable]));
           },
         }),
       ],

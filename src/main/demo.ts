@@ -1,14 +1,17 @@
 /** `upwrite demo`, what `npm start` runs: everything on this machine, a tour of it, and then it stays up. */
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { type Sandboxes, startSandboxes } from '../../fixtures/index.js';
-import { type CommandContext, type Embedded, startEmbedded, stopRequested } from '../cli/index.js';
+import { type CommandContext, type Embedded, freePort, startEmbedded, stopRequested } from '../cli/index.js';
 import { type Config, parseConfig, parseDatabaseUrl } from '../config/index.js';
-import type { Registry } from '../provider/index.js';
+import { KeyRing, type Registry } from '../provider/index.js';
 import type { Progress } from '../sync/index.js';
 import { createLog } from '../telemetry/index.js';
+import { hookUrl } from '../webhooks/index.js';
 import { showPause } from './pause-tour.js';
 import { type Running, serve } from './serve.js';
 import { takeTour } from './tour.js';
+import { showWebhooks } from './tour-webhooks.js';
 
 /** The demo's clients log in with this role. */
 const clientRole = 'app';
@@ -36,12 +39,16 @@ async function runDemo(
   const sandboxes = await startSandboxes({ directory: join(io.directory, '.upwrite', 'sandboxes') });
   cleanup.push(() => sandboxes.close());
   for (const { name, url } of sandboxes.all) step(`Sandbox of ${name} on ${url}`);
-  const config = demoConfig(sandboxes, io.environment);
+  const config = demoConfig(sandboxes, io.environment, await freePort());
+  const { url: hooks = '' } = config.webhooks;
+  for (const { name, subscribe } of sandboxes.all) subscribe?.(hookUrl(hooks, name));
   const running = await serve({
     config,
     database: parseDatabaseUrl(embedded.upwriteUrl, io.directory),
     registry,
     log: createLog({ level: 'warn', format: 'pretty' }),
+    // The sandboxes forget their hooks, and so may the demo.
+    keys: KeyRing.parse(randomBytes(32).toString('base64')),
     grant: { write: [clientRole] },
     onStep: step,
     onProgress: progressLines(step),
@@ -51,6 +58,7 @@ async function runDemo(
   step(`Ready after ${((performance.now() - began) / 1000).toFixed(1)} s.\n`);
   const url = embedded.clientUrl(running.proxy.host, running.proxy.port);
   await takeTour({ url, sandboxes, out: io.out });
+  await showWebhooks({ url, ownUrl: embedded.upwriteUrl, sandboxes, out: io.out, stop });
   await showPause({ url, upwriteUrl: embedded.upwriteUrl, running, out: io.out });
   showUrl(io.out, url, running, embedded);
   const why = await Promise.race([stop, embedded.exited.then(() => 'database' as const)]);
@@ -84,9 +92,15 @@ function howFar({ rows, expectedRows, rowsPerSecond, state }: Progress): string 
 }
 
 /** UPWRITE_LISTEN takes another address than 127.0.0.1:6432. */
-function demoConfig(sandboxes: Sandboxes, environment: Readonly<Record<string, string | undefined>>): Config {
+function demoConfig(
+  sandboxes: Sandboxes,
+  environment: Readonly<Record<string, string | undefined>>,
+  hookPort: number,
+): Config {
   const listen = environment['UPWRITE_LISTEN'] ?? '127.0.0.1:6432';
-  const text = JSON.stringify({ listen, connections: sandboxes.connections });
+  const address = `127.0.0.1:${hookPort}`;
+  const webhooks = { listen: address, url: `http://${address}` };
+  const text = JSON.stringify({ listen, webhooks, connections: sandboxes.connections });
   return parseConfig(text, { file: 'the demo', environment: {} }).config;
 }
 
