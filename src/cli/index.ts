@@ -1,5 +1,5 @@
 export { type CheckOptions, checkCommand, type Finding } from './check.js';
-export type { Command, CommandContext, Commands, Io } from './command.js';
+export type { Command, CommandArguments, CommandContext, CommandOption, Commands, Io } from './command.js';
 export { clientConfig, mayGoWithoutTls } from './database.js';
 export { type Embedded, type EmbeddedOptions, FolderInUse, startEmbedded } from './embedded/index.js';
 export { type CliOptions, describeFailure, exitCodes, runCli } from './run.js';

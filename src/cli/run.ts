@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ConfigError, defaultConfig, type LoadedConfig, loadConfig } from '../config/index.js';
 import { redactText } from '../telemetry/index.js';
-import type { CommandContext, Commands, Io } from './command.js';
+import type { Command, CommandContext, Commands, Io } from './command.js';
 
 /** 0: done; 1: it failed; 2: it was called wrongly. */
 export const exitCodes = { ok: 0, failed: 1, usage: 2 } as const;
@@ -40,7 +40,7 @@ export async function runCli(options: CliOptions): Promise<number> {
   }
   try {
     const command = commands.get(call.name);
-    return command === undefined ? exitCodes.usage : await command.run(contextOf(options, call.configFile));
+    return command === undefined ? exitCodes.usage : await command.run(contextOf(options, call));
   } catch (error) {
     io.err(describeFailure(error));
     return exitCodes.failed;
@@ -55,40 +55,71 @@ export function describeFailure(error: unknown): string {
   return `upwrite: ${redactText(words)}`;
 }
 
-type Call =
-  | { kind: 'help' }
-  | { kind: 'version' }
-  | { kind: 'run'; name: string; configFile?: string }
-  | { usage: string };
+interface Run {
+  readonly kind: 'run';
+  readonly name: string;
+  readonly configFile?: string;
+  readonly args: readonly string[];
+  readonly options: Readonly<Record<string, string | true>>;
+}
+
+type Call = { kind: 'help' } | { kind: 'version' } | Run | { usage: string };
+
+const ownOptions = {
+  config: { type: 'string', short: 'c' },
+  help: { type: 'boolean', short: 'h' },
+  version: { type: 'boolean', short: 'v' },
+} as const;
 
 function parseCall({ args, commands }: CliOptions): Call {
   let parsed: ReturnType<typeof parse>;
   try {
-    parsed = parse(args);
+    parsed = parse(args, commands);
   } catch (error) {
     return { usage: error instanceof Error ? firstSentence(error.message) : String(error) };
   }
   const { values, positionals } = parsed;
   const [name, ...more] = positionals;
-  if (values.help === true || name === 'help') return { kind: 'help' };
-  if (values.version === true) return { kind: 'version' };
+  if (values['help'] === true || name === 'help') return { kind: 'help' };
+  if (values['version'] === true) return { kind: 'version' };
   if (name === undefined) return { usage: 'a command is missing' };
   const command = commands.get(name);
   if (command === undefined) return { usage: `there is no command "${name}"` };
-  if (more.length > 0) return { usage: `"${name}" takes no argument "${more[0]}"` };
-  if (values.config !== undefined && !command.takesConfig) return { usage: `"${name}" takes no --config` };
-  return { kind: 'run', name, ...(values.config === undefined ? {} : { configFile: values.config }) };
+  const { config, ...others } = values;
+  const usage = misuse(name, command, more, Object.keys(others), config !== undefined);
+  if (usage !== undefined) return { usage };
+  const options = Object.fromEntries(
+    Object.entries(others).flatMap(([key, value]) =>
+      typeof value === 'string' || value === true ? [[key, value]] : [],
+    ),
+  );
+  return { kind: 'run', name, args: more, options, ...(typeof config === 'string' ? { configFile: config } : {}) };
 }
 
-function parse(args: readonly string[]) {
+/** What is wrong with a call of a command, or undefined. */
+function misuse(
+  name: string,
+  command: Command,
+  args: readonly string[],
+  options: readonly string[],
+  config: boolean,
+): string | undefined {
+  const { usage, least, most } = command.arguments ?? { usage: '', least: 0, most: 0 };
+  if (args.length > most) return `"${name}" takes no argument "${args[most]}"`;
+  if (args.length < least) return `"${name}" needs ${usage}`;
+  if (config && !command.takesConfig) return `"${name}" takes no --config`;
+  const foreign = options.find((option) => command.options?.[option] === undefined);
+  return foreign === undefined ? undefined : `"${name}" takes no --${foreign}`;
+}
+
+/** The options of all commands are known to the parser, so that they may stand before the command too. */
+function parse(args: readonly string[], commands: Commands) {
+  const own = [...commands.values()].flatMap(({ options }) => Object.entries(options ?? {}));
+  const further = own.map(([name, { value }]) => [name, { type: value === undefined ? 'boolean' : 'string' }] as const);
   return parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: {
-      config: { type: 'string', short: 'c' },
-      help: { type: 'boolean', short: 'h' },
-      version: { type: 'boolean', short: 'v' },
-    },
+    options: { ...Object.fromEntries(further), ...ownOptions },
   });
 }
 
@@ -97,7 +128,7 @@ function firstSentence(message: string): string {
   return (message.split('. ')[0] ?? message).replace(/\.$/, '').replace(/^([A-Z])/, (first) => first.toLowerCase());
 }
 
-function contextOf({ io, providers }: CliOptions, configFile: string | undefined): CommandContext {
+function contextOf({ io, providers }: CliOptions, { configFile, args, options }: Run): CommandContext {
   let known: { loaded: LoadedConfig | undefined } | undefined;
   const loaded = () => {
     known ??= { loaded: load(io, configFile, providers) };
@@ -105,6 +136,8 @@ function contextOf({ io, providers }: CliOptions, configFile: string | undefined
   };
   return {
     io,
+    args,
+    options,
     ...(configFile === undefined ? {} : { configFile }),
     loaded,
     config: () => loaded()?.config ?? defaultConfig(),
@@ -122,17 +155,37 @@ function load(
 }
 
 function helpText(commands: Commands): string {
-  const width = Math.max(...[...commands.keys()].map((name) => name.length));
-  const lines = [...commands].map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
+  const shown = [...commands].map(([name, command]) => ({
+    head: [name, command.arguments?.usage].filter((part) => part !== undefined).join(' '),
+    command,
+  }));
+  const options = [...commands].flatMap(([name, command]) =>
+    Object.entries(command.options ?? {}).map(([option, { value, summary }]) => ({
+      head: `    --${option}${value === undefined ? '' : ` <${value}>`}`,
+      summary: `${name}: ${summary}`,
+    })),
+  );
+  const own = [
+    {
+      head: '-c, --config <file>',
+      summary: `the configuration (${defaultFile} in the working directory, if it exists)`,
+    },
+    ...options,
+    { head: '-h, --help', summary: 'this text' },
+    { head: '-v, --version', summary: 'the version' },
+  ];
   return `upwrite: a Postgres endpoint for SaaS data
 
 Usage: upwrite <command> [options]
 
 Commands:
-${lines.join('\n')}
+${columns(shown.map(({ head, command }) => [head, command.summary]))}
 
 Options:
-  -c, --config <file>  the configuration (${defaultFile} in the working directory, if it exists)
-  -h, --help           this text
-  -v, --version        the version`;
+${columns(own.map(({ head, summary }) => [head, summary]))}`;
+}
+
+function columns(rows: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...rows.map(([head]) => head.length));
+  return rows.map(([head, text]) => `  ${head.padEnd(width)}  ${text}`).join('\n');
 }

@@ -1,7 +1,7 @@
 /** Brings the schema `upwrite` up to date. Any number of processes may do so at once. */
 import type pg from 'pg';
 import { lockKey } from './locks.js';
-import { type Migration, migrations, privileges } from './migrations.js';
+import { type Migration, migrations, privileges } from './migrations/index.js';
 
 export interface MigrationResult {
   /** The schema's version before and after; 0 is an empty database. */
@@ -40,7 +40,7 @@ async function upgrade(client: pg.PoolClient, steps: readonly Migration[]): Prom
       `the database's schema "upwrite" has version ${from} and this Upwrite knows ${to}: start a newer Upwrite`,
     );
   }
-  for (const step of steps.filter((each) => each.version > from)) await runStep(client, step);
+  for (const step of steps.filter((each) => each.version > from)) await runStep(client, step, steps);
   return { from, to };
 }
 
@@ -64,11 +64,11 @@ async function currentVersion(client: pg.PoolClient): Promise<number> {
   return result.rows[0]?.version ?? 0;
 }
 
-async function runStep(client: pg.PoolClient, step: Migration): Promise<void> {
+async function runStep(client: pg.PoolClient, step: Migration, known: readonly Migration[]): Promise<void> {
   await client.query('BEGIN');
   try {
     await client.query(step.sql);
-    await client.query(privileges);
+    await client.query(privileges(known));
     await client.query('INSERT INTO upwrite.migrations (version, name) VALUES ($1, $2)', [step.version, step.name]);
     await client.query('COMMIT');
   } catch (error) {

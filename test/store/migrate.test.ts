@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { migrate } from '../../src/store/index.js';
-import { migrations } from '../../src/store/migrations.js';
+import { migrations } from '../../src/store/migrations/index.js';
 import { connect, ownPool } from '../support/database.js';
 import { startTestPostgres } from '../support/postgres.js';
 

@@ -67,6 +67,7 @@ const setUp = [
   "set password_encryption = 'md5'",
   "create role battery_md5 login password 'pw-md5'",
   "create database battery template template0 encoding 'UTF8' lc_collate 'C' lc_ctype 'C'",
+  "create database battery_decoded template template0 encoding 'UTF8' lc_collate 'C' lc_ctype 'C'",
   'create database battery_closed allow_connections false',
 ];
 

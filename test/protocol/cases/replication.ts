@@ -8,6 +8,9 @@ import type { Mask, Message } from '../raw/transcript.js';
 const logical: Login = { params: [['replication', 'database']] };
 const physical: Login = { params: [['replication', 'true']] };
 
+/** The database whose changes are decoded; made by the cluster. */
+const decoded = 'battery_decoded';
+
 /** Log positions, snapshots and system identifiers as they are printed. */
 const position = /[0-9A-F]+\/[0-9A-F]{2,}|[0-9A-F]{8}-[0-9A-F]{8}-\d+|\d{19}/g;
 
@@ -59,24 +62,31 @@ async function untilData(connection: RawConnection, wanted: (payload: string) =>
   }
 }
 
-/** A slot, a stream, two transactions of another session in it, status updates, and its orderly end. */
+/**
+ * A slot, a stream, two transactions of another session in it, status updates, and its orderly end. In a database of
+ * its own: a slot sees everything that is committed in its database, and Upwrite renews its lease in the battery's.
+ */
 const stream = (name: string, create: string, start: string, last: (payload: string) => boolean): Case => ({
   name,
   mask,
   run: async (world) => {
-    const { control } = world;
-    await control.query('drop table if exists battery_stream; create table battery_stream (a int primary key, b text)');
-    await control.query('drop publication if exists battery; create publication battery for table battery_stream');
-    const connection = await world.login(logical);
+    const writer = await world.login({ database: decoded }, 'W');
+    await play(writer, [
+      command('drop table if exists battery_stream; create table battery_stream (a int primary key, b text)'),
+      command('drop publication if exists battery; create publication battery for table battery_stream'),
+    ]);
+    const connection = await world.login({ ...logical, database: decoded });
     await play(connection, [command(create), command(start, 'W')]);
-    await control.query("insert into battery_stream values (1, 'one'), (2, 'zwei')");
+    await play(writer, [command("insert into battery_stream values (1, 'one'), (2, 'zwei')")]);
     const seen = await untilData(connection, last);
     await connection.send(status(seen, 0));
-    await control.query("begin; update battery_stream set b = 'x' where a = 1; delete from battery_stream; commit");
+    await play(writer, [
+      command("begin; update battery_stream set b = 'x' where a = 1; delete from battery_stream; commit"),
+    ]);
     await untilData(connection, last);
     await connection.send(status(seen, 1));
     await play(connection, [[fe.copyDone, 'cZ'], command('IDENTIFY_SYSTEM')]);
-    await control.query('drop table battery_stream');
+    await play(writer, [command('drop publication battery; drop table battery_stream')]);
   },
 });
 
