@@ -4,9 +4,11 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Command, checkCommand, type Io, runCli, startEmbedded, stopRequested } from './cli/index.js';
 import { parseDatabaseUrl } from './config/index.js';
+import { connectionCheck } from './main/check-connection.js';
 import { demoCommand } from './main/demo.js';
 import { serve } from './main/serve.js';
-import { createKit, createRegistry, type Registry, silentLog } from './provider/index.js';
+import { encryptionKeys, keyVariable } from './main/shared.js';
+import { createRegistry, type Registry } from './provider/index.js';
 import { createLog } from './telemetry/index.js';
 
 const io: Io = {
@@ -36,6 +38,7 @@ function startCommand(registry: Registry): Command {
           database,
           registry,
           log,
+          keys: encryptionKeys(context.io.environment[keyVariable]),
           ...(embedded === null ? {} : { grant: { write: ['app'] } }),
         });
         process.on('SIGHUP', () => reload(running.reload, log));
@@ -81,19 +84,7 @@ async function main(): Promise<number> {
       ['start', startCommand(registry)],
       [
         'check',
-        checkCommand({
-          checkConnection: async (connection, loaded, signal) => {
-            const provider = await registry.load(connection.provider);
-            const kit = createKit({ connection: connection.name, provider: provider.name, log: silentLog });
-            try {
-              return await provider.configure(connection.settings).open(kit).check(signal);
-            } catch (error) {
-              throw error instanceof Error && error.name === 'Error'
-                ? loaded.connectionError(connection.name, error)
-                : error;
-            }
-          },
-        }),
+        checkCommand({ checkConnection: connectionCheck(registry, io.environment) }),
       ],
       ['demo', demoCommand(registry)],
     ]),

@@ -13,6 +13,7 @@ import {
   type Values,
   type Verb,
 } from '../../src/provider/index.js';
+import { grant } from './auth.js';
 import { AirtableClient } from './client.js';
 import { type AirtableConfig, parseConfig } from './config.js';
 import { findEqual, holds } from './match.js';
@@ -154,4 +155,4 @@ function open(config: AirtableConfig, kit: Kit): Session {
   };
 }
 
-export const provider: Provider<AirtableConfig> = { name: 'airtable', parseConfig, open };
+export const provider: Provider<AirtableConfig> = { name: 'airtable', parseConfig, grant, open };

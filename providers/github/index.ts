@@ -9,6 +9,7 @@ import {
   type Session,
   type Verb,
 } from '../../src/provider/index.js';
+import { grant } from './auth.js';
 import { GitHubClient, RequestRefused } from './client.js';
 import { type GitHubConfig, parseConfig } from './config.js';
 import { viewerDocument } from './documents.js';
@@ -94,4 +95,4 @@ function open(config: GitHubConfig, kit: Kit): Session {
   };
 }
 
-export const provider: Provider<GitHubConfig> = { name: 'github', parseConfig, open };
+export const provider: Provider<GitHubConfig> = { name: 'github', parseConfig, grant, open };

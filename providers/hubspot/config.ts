@@ -1,5 +1,6 @@
 /** The configuration of a HubSpot connection. */
 import { z } from 'zod';
+import type { Grant } from '../../src/provider/index.js';
 
 const text = z.string().trim().min(1).max(16_384);
 
@@ -41,6 +42,12 @@ const schema = z.strictObject({
 
 export type HubspotConfig = z.output<typeof schema>;
 export type Auth = HubspotConfig['auth'];
+
+/** The refresh token stays as it is (OAuth guide, "Refresh an access token"). */
+export function grant({ auth, base_url: base }: HubspotConfig): Grant | undefined {
+  if (auth.kind !== 'oauth') return undefined;
+  return { identity: [auth.kind, base, auth.client_id, auth.refresh_token], rotates: 'never' };
+}
 
 const kinds = 'private_app or oauth';
 

@@ -13,7 +13,7 @@ import { accountSchema, labelsSchema, type Property, propertiesSchema, schemasSc
 import { choosePairs, isAssociation, type Pair, toAssociationResource } from './association-resources.js';
 import { findAssociations, pullAssociations, readAssociations, writeAssociations } from './associations.js';
 import { HubspotClient, Unreadable } from './client.js';
-import { type HubspotConfig, parseConfig } from './config.js';
+import { grant, type HubspotConfig, parseConfig } from './config.js';
 import { RequestRefused } from './errors.js';
 import { findInserted } from './inserted.js';
 import { pull, read } from './pull.js';
@@ -148,4 +148,4 @@ function open(config: HubspotConfig, kit: Kit): Session {
   };
 }
 
-export const provider: Provider<HubspotConfig> = { name: 'hubspot', parseConfig, open };
+export const provider: Provider<HubspotConfig> = { name: 'hubspot', parseConfig, grant, open };

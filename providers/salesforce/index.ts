@@ -12,6 +12,7 @@ import {
   type Session,
   type Verb,
 } from '../../src/provider/index.js';
+import { grant } from './auth.js';
 import { RequestRefused, SalesforceClient } from './client.js';
 import { parseConfig, type SalesforceConfig } from './config.js';
 import { matches } from './mapping.js';
@@ -148,4 +149,4 @@ function open(config: SalesforceConfig, kit: Kit): Session {
   };
 }
 
-export const provider: Provider<SalesforceConfig> = { name: 'salesforce', parseConfig, open };
+export const provider: Provider<SalesforceConfig> = { name: 'salesforce', parseConfig, grant, open };

@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { type Grants, installCatalog, type LiveCatalog, watchCatalog } from '../catalog/index.js';
 import type { Config, DatabaseTarget as ConfiguredDatabase, ConnectionConfig } from '../config/index.js';
-import { closeConnections, createKit, type Registry, type Session } from '../provider/index.js';
+import { closeConnections, createKit, type KeyRing, type Registry, type Session } from '../provider/index.js';
 import { type Proxy as Listener, startProxy } from '../proxy/index.js';
 import { createAnalyser } from '../sql/index.js';
 import {
@@ -19,6 +19,7 @@ import { type Progress, type Sync, startSync } from '../sync/index.js';
 import type { Log } from '../telemetry/index.js';
 import { type Boundary, startSettler, WritePath } from '../write/index.js';
 import { ownConnections } from './own-connections.js';
+import { openShared, type Shared } from './shared.js';
 import { clientTls, databaseTarget } from './tls.js';
 
 export interface ServeOptions {
@@ -27,6 +28,8 @@ export interface ServeOptions {
   readonly database: ConfiguredDatabase;
   readonly registry: Registry;
   readonly log: Log;
+  /** What access tokens are encrypted under; without it none are kept. */
+  readonly keys?: KeyRing | undefined;
   /** Who may use the synced tables, where the connection's configuration does not say. */
   readonly grant?: Grants;
   /** A line of progress for a person. */
@@ -97,7 +100,9 @@ async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[])
     onError: (error) => log.warn({ error }, 'the lease'),
   });
   cleanup.push(() => lease.release());
-  const sessions = await openSessions(options);
+  const shared = openShared({ own, lease, log, keys: options.keys });
+  cleanup.push(() => shared.close());
+  const sessions = await openSessions(options, shared);
   onStep(`Describing ${sessions.size} connection${sessions.size === 1 ? '' : 's'} …`);
   const catalog = await openCatalog(options, own, pool, sessions, cleanup);
   const journal = openJournal(pool, lease.id);
@@ -171,12 +176,13 @@ function openPool({ config, log }: ServeOptions, own: pg.ClientConfig): pg.Pool 
   return internalPool({ ...own, max }, (error) => log.debug({ error }, 'an idle connection was lost'));
 }
 
-async function openSessions({ config, registry, log }: ServeOptions): Promise<ReadonlyMap<string, Session>> {
+async function openSessions({ config, registry, log }: ServeOptions, shared: Shared): Promise<ReadonlyMap<string, Session>> {
   const sessions = new Map<string, Session>();
   for (const connection of config.connections) {
-    const provider = await registry.load(connection.provider);
-    const kit = createKit({ connection: connection.name, provider: provider.name, log });
-    sessions.set(connection.name, provider.configure(connection.settings).open(kit));
+    const provider = (await registry.load(connection.provider)).configure(connection.settings);
+    const { name } = connection;
+    const kit = createKit({ connection: name, provider: provider.name, log, ...shared.kitOf(name, provider) });
+    sessions.set(name, provider.open(kit));
   }
   return sessions;
 }

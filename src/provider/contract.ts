@@ -8,6 +8,7 @@
  */
 import type { Fault } from '../errors/index.js';
 import type { Kit } from './kit.js';
+import type { Grant } from './tokens/index.js';
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
@@ -211,6 +212,8 @@ export interface Provider<Config> {
   readonly name: string;
   /** Validates the `auth` part (and other keys of its own). Throws an Error whose message names the key and the fix. */
   parseConfig(input: unknown): Config;
+  /** How its access tokens are come by; undefined, or absent, where the configuration holds the token itself. */
+  grant?(config: Config): Grant | undefined;
   /** Does no I/O. */
   open(config: Config, kit: Kit): Session;
 }

@@ -11,8 +11,20 @@ export type * from './contract.js';
 export { CallFailure, type FailureKind, type Fate, failureOfStatus, parseRetryAfter } from './failure.js';
 export { guardSession } from './guard.js';
 export { closeConnections, type HttpAnswer, type HttpRequest, httpRequest } from './http.js';
-export { createKit, type Kit, type KitLog, type KitOptions, silentLog } from './kit.js';
+export { createKit, type Kit, type KitLog, type KitOptions, type Pace, silentLog } from './kit.js';
 export { assignNames, fitName, type Nameable, type NamingOptions, pluralName, snakeCase, sqlName } from './naming.js';
 export { describeError, Redactor } from './redact.js';
 export { type ConfiguredProvider, createRegistry, type LoadedProvider, type Registry } from './registry.js';
-export { LocalTokenKeeper, type Renew, type Token, type TokenKeeper } from './tokens.js';
+export { type BoardStep, type BudgetBoards, SharedBudget, type SharedBudgetOptions } from './shared-budget/index.js';
+export {
+  type Grant,
+  KeyRing,
+  LocalTokenKeeper,
+  type Renew,
+  rotatedToken,
+  SharedTokenKeeper,
+  type SharedTokenOptions,
+  type Token,
+  type TokenKeeper,
+  type TokenShelf,
+} from './tokens/index.js';

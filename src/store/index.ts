@@ -1,3 +1,4 @@
+export { type BoardChange, type BoardOptions, type Boards, openBoards } from './budgets.js';
 export {
   inTransaction,
   internalOptions,
@@ -44,6 +45,7 @@ export {
   type Tables,
   tables,
 } from './tables.js';
+export { type StoredSecret, type TokenShelfOptions, tokenShelf } from './tokens.js';
 export {
   countSwept,
   drawOrder,

@@ -140,11 +140,11 @@ export class SharedTokenKeeper implements TokenKeeper {
     try {
       return await renew(last);
     } catch (error) {
-      if (error instanceof FaultError) throw new RenewalFailed('', { cause: this.explained(error, state) });
-      // A request that did not arrive, or that the API did not look at, leaves the refresh token as it is.
-      const isHarmless = error instanceof CallFailure && error.fate !== 'unknown' && state.renewal === null;
-      if (isHarmless) await slot.cancelRenewal().catch(() => undefined);
-      throw new RenewalFailed('', { cause: error });
+      // A refusal, and a request that did not arrive, leave the refresh token as it is: what is not known is whether an
+      // earlier renewal did.
+      const isHarmless = error instanceof FaultError || (error instanceof CallFailure && error.fate !== 'unknown');
+      if (isHarmless && state.renewal === null) await slot.cancelRenewal().catch(() => undefined);
+      throw new RenewalFailed('', { cause: error instanceof FaultError ? this.explained(error, state) : error });
     }
   }
 

@@ -6,13 +6,14 @@
  * itself, and what others did to tables that it may read anyway: an API's message can quote a value.
  */
 
+import { connections } from './connections.js';
 import { journal } from './journal.js';
 import type { Migration } from './migration.js';
 import { tables } from './tables.js';
 
 export type { Migration } from './migration.js';
 
-export const migrations: readonly Migration[] = [journal, tables];
+export const migrations: readonly Migration[] = [journal, tables, connections];
 
 /**
  * Run at the end of every step: whatever a database's default privileges gave to others is taken back, and every role

@@ -1,0 +1,1 @@
+export { type BudgetBoards, type BoardStep, SharedBudget, type SharedBudgetOptions } from './shared.js';
