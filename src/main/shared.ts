@@ -83,6 +83,9 @@ export function openShared({ own, lease, log, keys }: SharedOptions): Shared {
     connection: { ...own, options: internalOptions },
     lease,
     onTold: (name) => budgets.get(name)?.look(),
+    onListening: () => {
+      for (const budget of budgets.values()) budget.look();
+    },
     onError,
   });
 

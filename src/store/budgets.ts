@@ -32,6 +32,8 @@ export interface BoardOptions {
   readonly lease: Lease;
   /** Another process has changed a board, and this one should look at it. */
   readonly onTold: (name: string) => void;
+  /** From now on no change is missed; those before may have been. */
+  readonly onListening: () => void;
   readonly onError: (error: unknown) => void;
 }
 
@@ -100,7 +102,7 @@ async function put<T>(
 }
 
 /** One connection that listens, opened again whenever it is lost. */
-function listen({ connection, lease, onTold, onError }: BoardOptions): { stop(): Promise<void> } {
+function listen({ connection, lease, onTold, onListening, onError }: BoardOptions): { stop(): Promise<void> } {
   let stopped = false;
   let client: pg.Client | undefined;
   let timer: NodeJS.Timeout | undefined;
@@ -125,6 +127,7 @@ function listen({ connection, lease, onTold, onError }: BoardOptions): { stop():
     try {
       await next.connect();
       await next.query(`LISTEN ${channel}`);
+      onListening();
     } catch (error) {
       again(error);
     }

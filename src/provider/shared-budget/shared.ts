@@ -145,9 +145,11 @@ export class SharedBudget implements Budget {
     this.wakeAll();
   }
 
-  /** Another process has changed the board. */
+  /** Another process has changed the board. Whoever has and wants nothing will see when it next does. */
   look(): void {
     if (this.isClosed) return;
+    const isIdle = this.holds === 0 && this.waiters.length === 0 && Object.keys(this.news).length === 0;
+    if (isIdle && this.running === undefined) return;
     if (this.running !== undefined) this.again = true;
     else this.meet(true);
   }
