@@ -5,8 +5,6 @@ import { join } from 'node:path';
 import { type Command, checkCommand, type Io, runCli, startEmbedded, stopRequested } from './cli/index.js';
 import { parseDatabaseUrl } from './config/index.js';
 import { connectionCheck } from './main/check-connection.js';
-import { demoCommand } from './main/demo.js';
-import { serve } from './main/serve.js';
 import { encryptionKeys, keyVariable } from './main/shared.js';
 import { createRegistry, type Registry } from './provider/index.js';
 import { createLog } from './telemetry/index.js';
@@ -24,6 +22,7 @@ function startCommand(registry: Registry): Command {
     summary: 'serves the configured connections until SIGINT or SIGTERM',
     takesConfig: true,
     run: async (context) => {
+      const { serve } = await import('./main/serve.js');
       const config = context.config();
       const stop = stopRequested();
       const log = createLog(config.log);
@@ -56,6 +55,33 @@ function startCommand(registry: Registry): Command {
   };
 }
 
+/**
+ * `upwrite demo`, what `npm start` runs: everything on this machine, a tour of it, and then it stays up. It has the
+ * stand-ins of all APIs with it, which no other command should have to load.
+ */
+function demoCommand(registry: Registry): Command {
+  return {
+    summary: 'starts everything on this machine with sandboxes in place of the APIs, and shows it working',
+    takesConfig: false,
+    run: async (context) => (await import('./main/demo.js')).demo(context, registry),
+  };
+}
+
+/** `upwrite sandbox`: the stand-ins alone, for trying out and for tests of one's own. */
+function sandboxCommand(providers: readonly string[]): Command {
+  return {
+    summary: 'starts stand-ins of the APIs, and prints a configuration that reaches them',
+    arguments: { usage: '[provider …]', least: 0, most: providers.length },
+    options: {
+      port: { value: 'n', summary: 'the first one’s port; the others follow (7101)' },
+      latency: { value: 'ms', summary: 'how long each answer takes (0)' },
+      data: { value: 'dir', summary: 'where records are kept; without it they end with the process' },
+    },
+    takesConfig: false,
+    run: async (context) => (await import('./main/sandbox.js')).sandbox(context),
+  };
+}
+
 function reload(read: () => void, log: ReturnType<typeof createLog>): void {
   try {
     read();
@@ -82,11 +108,9 @@ async function main(): Promise<number> {
     providers,
     commands: new Map<string, Command>([
       ['start', startCommand(registry)],
-      [
-        'check',
-        checkCommand({ checkConnection: connectionCheck(registry, io.environment) }),
-      ],
+      ['check', checkCommand({ checkConnection: connectionCheck(registry, io.environment) })],
       ['demo', demoCommand(registry)],
+      ['sandbox', sandboxCommand(providers)],
     ]),
   });
 }

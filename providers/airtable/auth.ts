@@ -4,7 +4,14 @@
  */
 import { z } from 'zod';
 import { FaultError, fault } from '../../src/errors/index.js';
-import { CallFailure, failureOfStatus, type Grant, type Kit, parseRetryAfter, type Token } from '../../src/provider/index.js';
+import {
+  CallFailure,
+  failureOfStatus,
+  type Grant,
+  type Kit,
+  parseRetryAfter,
+  type Token,
+} from '../../src/provider/index.js';
 import type { AirtableConfig, Auth } from './config.js';
 
 type OAuth = Extract<Auth, { kind: 'oauth' }>;

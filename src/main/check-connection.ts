@@ -16,7 +16,8 @@ export function connectionCheck(
   return async (connection, loaded, signal) => {
     const provider = await configured(registry, connection, loaded);
     const keys = encryptionKeys(environment[keyVariable]);
-    if (provider.grant === undefined || provider.grant.rotates === 'never') return prove(connection, provider, {}, signal);
+    if (provider.grant === undefined || provider.grant.rotates === 'never')
+      return prove(connection, provider, {}, signal);
     if (keys === undefined) return withoutKeys(connection, provider, signal);
     return withStore(connection, provider, keys, loaded.config.database, signal);
   };

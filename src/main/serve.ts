@@ -176,7 +176,10 @@ function openPool({ config, log }: ServeOptions, own: pg.ClientConfig): pg.Pool 
   return internalPool({ ...own, max }, (error) => log.debug({ error }, 'an idle connection was lost'));
 }
 
-async function openSessions({ config, registry, log }: ServeOptions, shared: Shared): Promise<ReadonlyMap<string, Session>> {
+async function openSessions(
+  { config, registry, log }: ServeOptions,
+  shared: Shared,
+): Promise<ReadonlyMap<string, Session>> {
   const sessions = new Map<string, Session>();
   for (const connection of config.connections) {
     const provider = (await registry.load(connection.provider)).configure(connection.settings);

@@ -1,7 +1,14 @@
 /** What the processes on one database share of each connection: its access tokens and its budgets. */
 import type pg from 'pg';
-import { type ConfiguredProvider, KeyRing, type KitOptions, SharedBudget, SharedTokenKeeper } from '../provider/index.js';
-import { LocalTokenKeeper, rotatedToken } from '../provider/index.js';
+import {
+  type ConfiguredProvider,
+  KeyRing,
+  type KitOptions,
+  LocalTokenKeeper,
+  rotatedToken,
+  SharedBudget,
+  SharedTokenKeeper,
+} from '../provider/index.js';
 import { internalOptions, internalPool, type Lease, openBoards, tokenShelf } from '../store/index.js';
 import type { Log } from '../telemetry/index.js';
 

@@ -84,7 +84,10 @@ test('without a key, and with one that is none', async () => {
 test('check does not use up a refresh token that it could not replace, and tries it where it can', async () => {
   const key = randomBytes(32).toString('hex');
   const embedded = await upwrite('check', undefined, key);
-  expect(embedded).toMatchObject({ code: 0, out: expect.stringContaining('not tried: its refresh token is good once') });
+  expect(embedded).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('not tried: its refresh token is good once'),
+  });
   expect(renewals()).toBe(0);
 
   const running = await startUpwrite({

@@ -1,1 +1,1 @@
-export { type BudgetBoards, type BoardStep, SharedBudget, type SharedBudgetOptions } from './shared.js';
+export { type BoardStep, type BudgetBoards, SharedBudget, type SharedBudgetOptions } from './shared.js';

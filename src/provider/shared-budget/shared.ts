@@ -25,10 +25,7 @@ export interface BudgetBoards {
    * Changes a board while no other process does. `step` may be run more than once, without effect but the last time;
    * `now` is the boards' clock, read after `change` was called, `alive` all processes that live.
    */
-  change<T>(
-    name: string,
-    step: (state: unknown, now: number, alive: ReadonlySet<string>) => BoardStep<T>,
-  ): Promise<T>;
+  change<T>(name: string, step: (state: unknown, now: number, alive: ReadonlySet<string>) => BoardStep<T>): Promise<T>;
 }
 
 export interface SharedBudgetOptions extends BudgetOptions {
@@ -200,7 +197,11 @@ export class SharedBudget implements Budget {
     this.starts.push(now);
     if (this.starts.length > this.size) this.starts.shift();
     if (this.quota !== undefined && lane === 'sync') {
-      this.quota = { ...this.quota, used: this.quota.used + 1, at: this.quota.at + staleQuota > now ? this.quota.at : now };
+      this.quota = {
+        ...this.quota,
+        used: this.quota.used + 1,
+        at: this.quota.at + staleQuota > now ? this.quota.at : now,
+      };
     }
     if (this.fromStart) {
       this.putBack(now + this.windowMillis);

@@ -51,11 +51,15 @@ describe('KeyRing', () => {
     expect(() => next.open(sealed, 'here')).toThrow(old.keyId);
   });
 
-  it.each(['', 'short', one.toString('base64').slice(4), `${one.toString('hex')}0`, 'z'.repeat(64), `,${'A'.repeat(43)}`])(
-    'refuses %j without repeating it',
-    (text) => {
-      expect(() => KeyRing.parse(text)).toThrow(/must be 32 bytes in base64 or hex/);
-      if (text.length > 3) expect(() => KeyRing.parse(text)).not.toThrow(text);
-    },
-  );
+  it.each([
+    '',
+    'short',
+    one.toString('base64').slice(4),
+    `${one.toString('hex')}0`,
+    'z'.repeat(64),
+    `,${'A'.repeat(43)}`,
+  ])('refuses %j without repeating it', (text) => {
+    expect(() => KeyRing.parse(text)).toThrow(/must be 32 bytes in base64 or hex/);
+    if (text.length > 3) expect(() => KeyRing.parse(text)).not.toThrow(text);
+  });
 });
