@@ -75,7 +75,7 @@ function sandboxCommand(providers: readonly string[]): Command {
     options: {
       port: { value: 'n', summary: 'the first one’s port; the others follow (7101)' },
       latency: { value: 'ms', summary: 'how long each answer takes (0)' },
-      data: { value: 'dir', summary: 'where records are kept; without it they end with the process' },
+      data: { value: 'dir', summary: 'where records are kept, but HubSpot’s; else they end with the process' },
     },
     takesConfig: false,
     run: async (context) => (await import('./main/sandbox.js')).sandbox(context),
