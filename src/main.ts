@@ -2,10 +2,21 @@
 /** The composition root: the only place, with its folder main/, where the rooms are tied together. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Command, checkCommand, type Io, runCli, startEmbedded, stopRequested } from './cli/index.js';
+import {
+  type Command,
+  checkCommand,
+  type Io,
+  operateCommands,
+  runCli,
+  startEmbedded,
+  stopRequested,
+} from './cli/index.js';
 import { parseDatabaseUrl } from './config/index.js';
 import { connectionCheck } from './main/check-connection.js';
+import { operateOptions } from './main/operate.js';
+import { serve } from './main/serve.js';
 import { encryptionKeys, keyVariable } from './main/shared.js';
+import { syncCommand } from './main/work.js';
 import { createRegistry, type Registry } from './provider/index.js';
 import { createLog } from './telemetry/index.js';
 
@@ -21,8 +32,8 @@ function startCommand(registry: Registry): Command {
   return {
     summary: 'serves the configured connections until SIGINT or SIGTERM',
     takesConfig: true,
+    options: { 'no-sync': { summary: 'serves clients only; "upwrite sync" processes keep the tables fresh' } },
     run: async (context) => {
-      const { serve } = await import('./main/serve.js');
       const config = context.config();
       const stop = stopRequested();
       const log = createLog(config.log);
@@ -38,6 +49,7 @@ function startCommand(registry: Registry): Command {
           registry,
           log,
           keys: encryptionKeys(context.io.environment[keyVariable]),
+          work: context.options['no-sync'] !== true,
           ...(embedded === null ? {} : { grant: { write: ['app'] } }),
         });
         process.on('SIGHUP', () => reload(running.reload, log));
@@ -108,6 +120,8 @@ async function main(): Promise<number> {
     providers,
     commands: new Map<string, Command>([
       ['start', startCommand(registry)],
+      ['sync', syncCommand(registry)],
+      ...operateCommands(operateOptions),
       ['check', checkCommand({ checkConnection: connectionCheck(registry, io.environment) })],
       ['demo', demoCommand(registry)],
       ['sandbox', sandboxCommand(providers)],

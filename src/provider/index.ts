@@ -11,7 +11,7 @@ export type * from './contract.js';
 export { CallFailure, type FailureKind, type Fate, failureOfStatus, parseRetryAfter } from './failure.js';
 export { guardSession } from './guard.js';
 export { closeConnections, type HttpAnswer, type HttpRequest, httpRequest } from './http.js';
-export { createKit, type Kit, type KitLog, type KitOptions, type Pace, silentLog } from './kit.js';
+export { createKit, type Kit, type KitLog, type KitOptions, type RateWindow, silentLog } from './kit.js';
 export { assignNames, fitName, type Nameable, type NamingOptions, pluralName, snakeCase, sqlName } from './naming.js';
 export { describeError, Redactor } from './redact.js';
 export { type ConfiguredProvider, createRegistry, type LoadedProvider, type Registry } from './registry.js';

@@ -27,7 +27,7 @@ export interface Kit {
    * A further budget of the connection, for a limit that the API has on some of its requests: a window of so many in so
    * many milliseconds. The same name is the same budget, with the options of the first call.
    */
-  pace(name: string, options: Pace): Budget;
+  pace(name: string, options: RateWindow): Budget;
   /** Epoch milliseconds. */
   now(): number;
   /**
@@ -44,7 +44,7 @@ export interface Kit {
 }
 
 /** A limit on requests within a window. */
-export interface Pace {
+export interface RateWindow {
   readonly perWindow: number;
   readonly windowMillis: number;
   readonly windowFrom?: 'start' | 'answer';

@@ -5,7 +5,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import type { Provider, Session } from './contract.js';
+import type { Pace, Provider, Session } from './contract.js';
 import { guardSession } from './guard.js';
 import type { Kit } from './kit.js';
 import type { Grant } from './tokens/index.js';
@@ -21,6 +21,7 @@ export interface ConfiguredProvider {
 
 export interface LoadedProvider {
   readonly name: string;
+  readonly pace: Pace;
   /** Throws an Error whose message names the key and the fix. */
   configure(input: unknown): ConfiguredProvider;
 }
@@ -50,6 +51,7 @@ function isProvider(value: unknown): value is Provider<unknown> {
 function loaded(provider: Provider<unknown>): LoadedProvider {
   return {
     name: provider.name,
+    pace: provider.pace,
     configure(input) {
       const config = provider.parseConfig(input);
       return {
