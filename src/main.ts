@@ -14,9 +14,7 @@ import {
 import { parseDatabaseUrl } from './config/index.js';
 import { connectionCheck } from './main/check-connection.js';
 import { operateOptions } from './main/operate.js';
-import { serve } from './main/serve.js';
 import { encryptionKeys, keyVariable } from './main/shared.js';
-import { syncCommand } from './main/work.js';
 import { createRegistry, type Registry } from './provider/index.js';
 import { createLog } from './telemetry/index.js';
 
@@ -34,6 +32,7 @@ function startCommand(registry: Registry): Command {
     takesConfig: true,
     options: { 'no-sync': { summary: 'serves clients only; "upwrite sync" processes keep the tables fresh' } },
     run: async (context) => {
+      const { serve } = await import('./main/serve.js');
       const config = context.config();
       const stop = stopRequested();
       const log = createLog(config.log);
@@ -64,6 +63,15 @@ function startCommand(registry: Registry): Command {
       }
       return 0;
     },
+  };
+}
+
+/** `upwrite sync`: a process that takes jobs, and serves no clients. As many as one likes may run on one database. */
+function syncCommand(registry: Registry): Command {
+  return {
+    summary: 'keeps the synced tables fresh, without serving clients, until SIGINT or SIGTERM',
+    takesConfig: true,
+    run: async (context) => (await import('./main/work.js')).work(context, registry),
   };
 }
 
@@ -122,7 +130,16 @@ async function main(): Promise<number> {
       ['start', startCommand(registry)],
       ['sync', syncCommand(registry)],
       ...operateCommands(operateOptions),
-      ['check', checkCommand({ checkConnection: connectionCheck(registry, io.environment) })],
+      [
+        'check',
+        checkCommand({
+          checkConnection: connectionCheck(registry, io.environment),
+          further: async function* (config) {
+            const { webhookFindings } = await import('./main/check-webhooks.js');
+            yield* webhookFindings(config, registry, encryptionKeys(io.environment[keyVariable]));
+          },
+        }),
+      ],
       ['demo', demoCommand(registry)],
       ['sandbox', sandboxCommand(providers)],
     ]),

@@ -17,6 +17,7 @@ export { describeError, Redactor } from './redact.js';
 export { type ConfiguredProvider, createRegistry, type LoadedProvider, type Registry } from './registry.js';
 export { type BoardStep, type BudgetBoards, SharedBudget, type SharedBudgetOptions } from './shared-budget/index.js';
 export {
+  Damaged,
   type Grant,
   KeyRing,
   LocalTokenKeeper,
@@ -27,4 +28,6 @@ export {
   type Token,
   type TokenKeeper,
   type TokenShelf,
+  UnknownKey,
 } from './tokens/index.js';
+export type * from './webhook.js';

@@ -10,10 +10,40 @@ export {
   sqlstateOf,
 } from './database.js';
 export {
+  type DeliveryNote,
+  dropExpectations,
+  dropPing,
+  type Expectation,
+  listPings,
+  noteDeliveries,
+  noteExpectations,
+  notePings,
+  type Ping,
+  postponeExpectations,
+  pruneDeliveries,
+  tablesWithDueExpectations,
+  tablesWithQueue,
+  takeExpectations,
+} from './deliveries.js';
+export {
+  beginHook,
+  countDeliveries,
+  forgetHook,
+  forgetOldHooks,
+  type HookState,
+  hookCursor,
+  hookRegistered,
+  listHooks,
+  noteHook,
+  type StoredHook,
+  setHookCursor,
+} from './hooks.js';
+export {
   type Claimed,
   type IntentRow,
   type Journal,
   type JournalEntry,
+  type JournalVerb,
   NotOwner,
   openJournal,
   type Report,
@@ -25,11 +55,14 @@ export { type Lease, type LeaseOptions, takeLease } from './lease.js';
 export {
   beginApply,
   beginWithLocks,
+  conflictLocks,
   lockKey,
   lockKeys,
   lockSession,
   lockTableExclusive,
   lockTableShared,
+  lockTablesShared,
+  runAlone,
   tableLockKey,
   unlockSession,
 } from './locks.js';
@@ -52,7 +85,7 @@ export {
   tables,
 } from './tables.js';
 export { type StoredSecret, type TokenShelfOptions, tokenShelf } from './tokens.js';
-export { pauseTable, resumeTable, resyncTable, type TableName } from './wishes.js';
+export { isPaused, pauseTable, resumeTable, resyncTable, type TableName } from './wishes.js';
 export {
   countSwept,
   drawOrder,
