@@ -11,12 +11,12 @@ import {
   startEmbedded,
   stopRequested,
 } from './cli/index.js';
-import { type ConnectionConfig, type LoadedConfig, parseDatabaseUrl } from './config/index.js';
-import { SettingError } from './errors/index.js';
+import { parseDatabaseUrl } from './config/index.js';
+import { connectionLook } from './main/check-connection.js';
 import { applyCommand, dropCommand, planCommand, releaseCommand } from './main/definition-commands.js';
 import { operateOptions } from './main/operate.js';
 import { encryptionKeys, keyVariable } from './main/shared.js';
-import { createKit, createRegistry, type Registry, type Session, silentLog } from './provider/index.js';
+import { createRegistry, type Registry } from './provider/index.js';
 import { createLog } from './telemetry/index.js';
 
 const io: Io = {
@@ -88,6 +88,21 @@ function demoCommand(registry: Registry): Command {
   };
 }
 
+/** `upwrite sandbox`: the stand-ins alone, for trying out and for tests of one's own. */
+function sandboxCommand(providers: readonly string[]): Command {
+  return {
+    summary: 'starts stand-ins of the APIs, and prints a configuration that reaches them',
+    arguments: { usage: '[provider …]', least: 0, most: providers.length },
+    options: {
+      port: { value: 'n', summary: 'the first one’s port; the others follow (7101)' },
+      latency: { value: 'ms', summary: 'how long each answer takes (0)' },
+      data: { value: 'dir', summary: 'where records are kept, but HubSpot’s; else they end with the process' },
+    },
+    takesConfig: false,
+    run: async (context) => (await import('./main/sandbox.js')).sandbox(context),
+  };
+}
+
 function reload(read: () => void, log: ReturnType<typeof createLog>): void {
   try {
     read();
@@ -104,26 +119,10 @@ function version(): string {
   return typeof found === 'string' ? found : 'unknown';
 }
 
-/** Looks at a connection's API. What its provider says against the configuration gets its line. */
-async function look<T>(
-  registry: Registry,
-  connection: ConnectionConfig,
-  loaded: LoadedConfig,
-  work: (session: Session) => Promise<T>,
-): Promise<T> {
-  const provider = await registry.load(connection.provider);
-  const kit = createKit({ connection: connection.name, provider: provider.name, log: silentLog });
-  try {
-    return await work(provider.configure(connection.settings).open(kit));
-  } catch (error) {
-    if (error instanceof SettingError) throw loaded.errorAt(error.path, error.reason);
-    throw error instanceof Error && error.name === 'Error' ? loaded.connectionError(connection.name, error) : error;
-  }
-}
-
 async function main(): Promise<number> {
   const registry = createRegistry();
   const providers = await registry.names();
+  const look = connectionLook(registry, io.environment);
   return runCli({
     args: process.argv.slice(2),
     version: version(),
@@ -136,11 +135,14 @@ async function main(): Promise<number> {
       [
         'check',
         checkCommand({
-          checkConnection: (connection, loaded, signal) =>
-            look(registry, connection, loaded, (session) => session.check(signal)),
+          checkConnection: async (connection, loaded, signal) => {
+            const looked = await look(connection, loaded, (session) => session.check(signal));
+            return 'untried' in looked ? looked.untried : looked.result;
+          },
           checkConditions: async (connection, loaded, signal) => {
             const { conditionsOf } = await import('./main/where.js');
-            return look(registry, connection, loaded, (session) => conditionsOf(connection, session, signal));
+            const looked = await look(connection, loaded, (session) => conditionsOf(connection, session, signal));
+            return 'untried' in looked ? [] : looked.result;
           },
           further: async function* (config) {
             const { webhookFindings } = await import('./main/check-webhooks.js');
@@ -153,6 +155,7 @@ async function main(): Promise<number> {
       ['drop', dropCommand],
       ['release', releaseCommand],
       ['demo', demoCommand(registry)],
+      ['sandbox', sandboxCommand(providers)],
     ]),
   });
 }

@@ -4,10 +4,23 @@
  */
 import { z } from 'zod';
 import { FaultError, fault } from '../../src/errors/index.js';
-import { CallFailure, failureOfStatus, type Kit, parseRetryAfter, type Token } from '../../src/provider/index.js';
-import type { Auth } from './config.js';
+import {
+  CallFailure,
+  failureOfStatus,
+  type Grant,
+  type Kit,
+  parseRetryAfter,
+  type Token,
+} from '../../src/provider/index.js';
+import type { AirtableConfig, Auth } from './config.js';
 
 type OAuth = Extract<Auth, { kind: 'oauth' }>;
+
+/** Each exchange replaces the refresh token, and the access token before it ends. */
+export function grant({ auth }: AirtableConfig): Grant | undefined {
+  if (auth.kind !== 'oauth') return undefined;
+  return { identity: [auth.kind, auth.client_id, auth.refresh_token], rotates: 'always' };
+}
 
 /** The answer of a token endpoint is a few lines. */
 const maxBytes = 64 * 1024;

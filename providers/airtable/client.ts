@@ -5,7 +5,6 @@ import {
   type HttpAnswer,
   type Kit,
   type Lane,
-  LocalBudget,
   type RequestNote,
   type Token,
 } from '../../src/provider/index.js';
@@ -39,7 +38,6 @@ const windowMillis = 1050;
 export class AirtableClient {
   private readonly config: AirtableConfig;
   private readonly kit: Kit;
-  private readonly paces = new Map<string, LocalBudget>();
 
   constructor(config: AirtableConfig, kit: Kit) {
     this.config = config;
@@ -120,8 +118,11 @@ export class AirtableClient {
     baseId: string | undefined,
     request: { readonly lane: Lane; readonly deadline: number; readonly signal: AbortSignal },
   ): Promise<() => void> {
-    const paces = [this.pace('user', perUser)];
-    if (baseId !== undefined) paces.push(this.pace(baseId, this.config.requests_per_second));
+    const window = { windowMillis, windowFrom: 'answer' as const };
+    const paces = [this.kit.pace('user', { ...window, perWindow: perUser })];
+    if (baseId !== undefined) {
+      paces.push(this.kit.pace(`base ${baseId}`, { ...window, perWindow: this.config.requests_per_second }));
+    }
     const taken: (() => void)[] = [];
     const giveBack = (): void => {
       for (const each of taken) each();
@@ -133,22 +134,6 @@ export class AirtableClient {
       throw error;
     }
     return giveBack;
-  }
-
-  private pace(name: string, perWindow: number): LocalBudget {
-    const known = this.paces.get(name);
-    if (known !== undefined) return known;
-    const { provider, now } = this.kit;
-    const made = new LocalBudget({
-      provider,
-      now,
-      concurrency: perWindow,
-      perWindow,
-      windowMillis,
-      windowFrom: 'answer',
-    });
-    this.paces.set(name, made);
-    return made;
   }
 
   /** The token to use, renewed when it is the refused one. Failures on the way are those of a request not sent. */

@@ -14,6 +14,7 @@ import {
   type Values,
   type Verb,
 } from '../../src/provider/index.js';
+import { grant } from './auth.js';
 import { AirtableClient } from './client.js';
 import { type AirtableConfig, parseConfig } from './config.js';
 import { formulaOf } from './filter.js';
@@ -164,4 +165,4 @@ function open(config: AirtableConfig, kit: Kit): Session {
 /** 100,000 calls a month of a Team workspace (Airtable support, "Managing API call limits"); larger plans have no such limit. */
 const pace: Pace = { requests: 100_000, perMillis: 30 * 86_400_000, share: 0.5, look: 1, leastMillis: 30_000 };
 
-export const provider: Provider<AirtableConfig> = { name: 'airtable', pace, parseConfig, open };
+export const provider: Provider<AirtableConfig> = { name: 'airtable', pace, parseConfig, grant, open };

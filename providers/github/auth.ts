@@ -8,7 +8,7 @@ import { createPrivateKey, createSign } from 'node:crypto';
 import { Octokit } from '@octokit/rest';
 import { z } from 'zod';
 import { FaultError, fault } from '../../src/errors/index.js';
-import { CallFailure, type Kit, type Token } from '../../src/provider/index.js';
+import { CallFailure, type Grant, type Kit, type Token } from '../../src/provider/index.js';
 import type { Auth, GitHubConfig } from './config.js';
 import { type CallTransport, messageOf } from './transport.js';
 
@@ -18,6 +18,18 @@ export const userAgent = 'upwrite';
 export function sdkLog(kit: Kit) {
   const debug = (message: string): void => kit.log.debug({}, kit.describe(message));
   return { debug, info: debug, warn: debug, error: debug };
+}
+
+/** A user's refresh token is good once; an App's own key stays. */
+export function grant({ auth, base_url: base }: GitHubConfig): Grant | undefined {
+  switch (auth.kind) {
+    case 'token':
+      return undefined;
+    case 'app':
+      return { identity: [auth.kind, base, auth.app_id, auth.installation_id], rotates: 'never' };
+    case 'refresh_token':
+      return { identity: [auth.kind, auth.login_url, auth.client_id, auth.refresh_token], rotates: 'always' };
+  }
 }
 
 type RenewableAuth = Exclude<Auth, { kind: 'token' }>;

@@ -10,6 +10,7 @@ import {
   type Session,
   type Verb,
 } from '../../src/provider/index.js';
+import { grant } from './auth.js';
 import { GitHubClient, RequestRefused } from './client.js';
 import { type GitHubConfig, parseConfig } from './config.js';
 import { viewerDocument } from './documents.js';
@@ -100,4 +101,4 @@ function open(config: GitHubConfig, kit: Kit): Session {
 /** 5,000 points an hour of a user (REST and GraphQL rate limits); a look asks for the repositories and for changes in them. */
 const pace: Pace = { requests: 5000, perMillis: 3_600_000, share: 0.4, look: 2, leastMillis: 15_000 };
 
-export const provider: Provider<GitHubConfig> = { name: 'github', pace, parseConfig, open };
+export const provider: Provider<GitHubConfig> = { name: 'github', pace, parseConfig, grant, open };

@@ -14,6 +14,8 @@ export interface ClientCall {
   /** Epoch milliseconds; default two minutes from now. */
   readonly deadline?: number;
   readonly lane?: Lane;
+  /** A search, which has a limit of its own. */
+  readonly isSearch?: boolean;
   readonly notes?: RequestNote[];
 }
 
@@ -34,6 +36,9 @@ export class Unreadable extends Error {
 
 const defaultPatience = 120_000;
 const tokenPatience = 30_000;
+/** HubSpot's windows, and a little more for the coarseness of clocks. */
+const generalWindow = { windowMillis: 10_050, windowFrom: 'answer' } as const;
+const searchWindow = { windowMillis: 1050, windowFrom: 'answer' } as const;
 
 type OAuth = Extract<Auth, { kind: 'oauth' }>;
 
@@ -81,6 +86,7 @@ export class HubspotClient {
       },
       async (attempt) => {
         used = await this.token(undefined, attempt.deadline, attempt.signal);
+        const giveBack = await this.turn(call, attempt.deadline, attempt.signal);
         const transport = new CallTransport({
           kit: this.kit,
           deadline: attempt.deadline,
@@ -88,11 +94,30 @@ export class HubspotClient {
           accessToken: used.value,
           ...(call.notes === undefined ? {} : { notes: call.notes }),
         });
-        await this.run(transport, use);
+        await this.run(transport, use).finally(giveBack);
         const date = Date.parse(transport.answer?.headers['date'] ?? '');
         return { body: transport.answer?.body ?? '', at: Number.isNaN(date) ? this.kit.now() : date };
       },
     );
+  }
+
+  /** Waits for a turn in HubSpot's windows, which count a request until it is answered, however unevenly they travel. */
+  private async turn(call: ClientCall, deadline: number, signal: AbortSignal): Promise<() => void> {
+    const { requests_per_ten_seconds: perTenSeconds, searches_per_second: perSecond } = this.config;
+    const request = { lane: call.lane ?? (call.verb === 'write' ? 'write' : 'sync'), deadline, signal } as const;
+    const paces = [this.kit.pace('ten seconds', { ...generalWindow, perWindow: perTenSeconds })];
+    if (call.isSearch === true) paces.push(this.kit.pace('search', { ...searchWindow, perWindow: perSecond }));
+    const taken: (() => void)[] = [];
+    const giveBack = (): void => {
+      for (const each of taken) each();
+    };
+    try {
+      for (const pace of paces) taken.push(await pace.take(request));
+    } catch (error) {
+      giveBack();
+      throw error;
+    }
+    return giveBack;
   }
 
   /** An answer that was a success stays one, even when the SDK cannot read it. */

@@ -1,5 +1,6 @@
 /** The configuration of a HubSpot connection. */
 import { z } from 'zod';
+import type { Grant } from '../../src/provider/index.js';
 
 const text = z.string().trim().min(1).max(16_384);
 
@@ -39,10 +40,19 @@ const schema = z.strictObject({
   objects: z.union([z.literal('default'), z.array(objectName).min(1).max(500)]).default('default'),
   /** `default`: the usual pairs of the objects that are synced; `none`; or pairs. */
   associations: z.union([z.enum(['default', 'none']), z.array(associationPair).max(500)]).default('default'),
+  /** HubSpot's own limits: 100 of a free or starter account, 190 of a larger one, 110 of an OAuth app. */
+  requests_per_ten_seconds: z.number().int().min(1).max(10_000).default(100),
+  searches_per_second: z.number().int().min(1).max(1000).default(5),
 });
 
 export type HubspotConfig = z.output<typeof schema>;
 export type Auth = HubspotConfig['auth'];
+
+/** The refresh token stays as it is (OAuth guide, "Refresh an access token"). */
+export function grant({ auth, base_url: base }: HubspotConfig): Grant | undefined {
+  if (auth.kind !== 'oauth') return undefined;
+  return { identity: [auth.kind, base, auth.client_id, auth.refresh_token], rotates: 'never' };
+}
 
 const kinds = 'private_app or oauth';
 

@@ -14,7 +14,7 @@ import { accountSchema, labelsSchema, type Property, propertiesSchema, schemasSc
 import { choosePairs, isAssociation, type Pair, toAssociationResource } from './association-resources.js';
 import { findAssociations, pullAssociations, readAssociations, writeAssociations } from './associations.js';
 import { HubspotClient, Unreadable } from './client.js';
-import { type HubspotConfig, parseConfig } from './config.js';
+import { grant, type HubspotConfig, parseConfig } from './config.js';
 import { RequestRefused } from './errors.js';
 import { groupsOf, groupWords } from './filter.js';
 import { webhooksOf } from './hooks.js';
@@ -168,4 +168,4 @@ function open(config: HubspotConfig, kit: Kit): Session {
 /** 250,000 calls a day of the smallest account; a look is a search and a listing of the archive (API usage guidelines). */
 const pace: Pace = { requests: 250_000, perMillis: 86_400_000, share: 0.4, look: 2, leastMillis: 15_000 };
 
-export const provider: Provider<HubspotConfig> = { name: 'hubspot', pace, parseConfig, open };
+export const provider: Provider<HubspotConfig> = { name: 'hubspot', pace, parseConfig, grant, open };

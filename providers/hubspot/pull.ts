@@ -169,7 +169,7 @@ export async function searchFor({ client, resource, signal }: Reading, query: Qu
   });
   for (let after: string | undefined; ; ) {
     const asked = request(after);
-    const { value, at } = await client.call({ verb: 'read', signal }, searchSchema, (sdk) =>
+    const { value, at } = await client.call({ verb: 'read', signal, isSearch: true }, searchSchema, (sdk) =>
       // The SDK types the operator as an enumeration of its own; its values are these words.
       sdk.search().doSearch(resource.object, asked as Parameters<ReturnType<typeof sdk.search>['doSearch']>[1]),
     );

@@ -6,8 +6,8 @@ import { createPrivateKey, createSign } from 'node:crypto';
 import { OAuth2 } from 'jsforce/lib/core.js';
 import { z } from 'zod';
 import { FaultError, fault } from '../../src/errors/index.js';
-import { CallFailure, type Kit, type Token } from '../../src/provider/index.js';
-import type { Auth } from './config.js';
+import { CallFailure, type Grant, type Kit, type Token } from '../../src/provider/index.js';
+import type { Auth, SalesforceConfig } from './config.js';
 import type { CallTransport } from './transport.js';
 
 const tokenSchema = z.object({
@@ -17,6 +17,24 @@ const tokenSchema = z.object({
 });
 
 type OAuthFlow = Exclude<Auth, { kind: 'access_token' }>;
+
+/**
+ * A refresh token stays, unless the app has Refresh Token Rotation switched on: then it is good once, and a second use of
+ * it revokes the one that has replaced it (Salesforce Help, "Enable Refresh Token Rotation").
+ */
+export function grant({ auth }: SalesforceConfig): Grant | undefined {
+  switch (auth.kind) {
+    case 'access_token':
+      return undefined;
+    case 'refresh_token':
+      return { identity: [auth.kind, auth.login_url, auth.client_id, auth.refresh_token], rotates: 'perhaps' };
+    case 'client_credentials':
+      return { identity: [auth.kind, auth.login_url, auth.client_id], rotates: 'never' };
+    case 'jwt_bearer':
+    case 'password':
+      return { identity: [auth.kind, auth.login_url, auth.client_id, auth.username], rotates: 'never' };
+  }
+}
 
 function base64url(text: string): string {
   return Buffer.from(text).toString('base64url');

@@ -95,7 +95,7 @@ export class SalesforceClient {
   ): Promise<T> {
     const connection = new Connection({
       accessToken: token.value,
-      instanceUrl: token.extra?.['instance_url'] ?? '',
+      instanceUrl: this.config.auth.instance_url ?? token.extra?.['instance_url'] ?? '',
       version: this.config.api_version,
     });
     connection._transport = transport;

@@ -13,6 +13,7 @@ import {
   type Session,
   type Verb,
 } from '../../src/provider/index.js';
+import { grant } from './auth.js';
 import { RequestRefused, SalesforceClient } from './client.js';
 import { parseConfig, type SalesforceConfig } from './config.js';
 import { soqlCondition } from './filter.js';
@@ -165,4 +166,4 @@ function open(config: SalesforceConfig, kit: Kit): Session {
  */
 const pace: Pace = { requests: 15_000, perMillis: 86_400_000, share: 0.5, look: 1, leastMillis: 15_000 };
 
-export const provider: Provider<SalesforceConfig> = { name: 'salesforce', pace, parseConfig, open };
+export const provider: Provider<SalesforceConfig> = { name: 'salesforce', pace, parseConfig, grant, open };

@@ -2,11 +2,11 @@
 import Stripe from 'stripe';
 import { z } from 'zod';
 import {
+  type Budget,
   CallFailure,
   type JsonValue,
   type Kit,
   type Lane,
-  LocalBudget,
   type RequestNote,
 } from '../../src/provider/index.js';
 import { requestsPerSecond, type StripeConfig } from './config.js';
@@ -53,7 +53,7 @@ export class StripeClient {
   private readonly kit: Kit;
   private readonly sdk: Stripe;
   private readonly transport: Transport;
-  private readonly pace: LocalBudget;
+  private readonly pace: Budget;
 
   constructor(config: StripeConfig, kit: Kit) {
     const { auth, base_url: base } = config;
@@ -61,13 +61,7 @@ export class StripeClient {
     kit.secret(config.webhook_secret);
     this.kit = kit;
     this.transport = new Transport(kit);
-    this.pace = new LocalBudget({
-      provider: kit.provider,
-      now: () => kit.now(),
-      concurrency: Number.POSITIVE_INFINITY,
-      perWindow: requestsPerSecond(config),
-      windowMillis: paceWindow,
-    });
+    this.pace = kit.pace('second', { perWindow: requestsPerSecond(config), windowMillis: paceWindow });
     const secure = base.protocol === 'https:';
     this.sdk = new Stripe(auth.api_key, {
       apiVersion,

@@ -12,6 +12,7 @@ import {
   type LoadedConfig,
   type TlsConfig,
 } from '../config/index.js';
+import { FaultError } from '../errors/index.js';
 import { redactText } from '../telemetry/index.js';
 import type { Command, CommandContext } from './command.js';
 import { clientConfig, mayGoWithoutTls } from './database.js';
@@ -107,6 +108,9 @@ async function* findings(context: CommandContext, options: CheckOptions): AsyncG
 
 function words(error: unknown): string {
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+  if (error instanceof FaultError && error.fault.context !== undefined) {
+    return redactText(`${error.message}: ${error.fault.context}`);
+  }
   return redactText(error instanceof Error ? error.message || code : String(error));
 }
 

@@ -15,11 +15,12 @@ import {
 } from '../catalog/index.js';
 import { type CommandContext, hasChanges, showPlan, startEmbedded } from '../cli/index.js';
 import { type Config, parseDatabaseUrl } from '../config/index.js';
-import type { Registry } from '../provider/index.js';
+import { createKit, type KeyRing, type Registry, type Session } from '../provider/index.js';
 import { internalPool, migrate, tables } from '../store/index.js';
 import { createLog } from '../telemetry/index.js';
 import { connectionChoices } from './open-catalog.js';
 import { ownConnections } from './own-connections.js';
+import { encryptionKeys, keyAdvice, keyVariable, sharedTokens } from './shared.js';
 
 /** Exit code of `upwrite plan` where there is something to do. */
 const changesCode = 2;
@@ -54,9 +55,39 @@ async function withDatabase(context: CommandContext, work: (opened: Opened) => P
   }
 }
 
-async function installOptions({ config, pool, grant }: Opened, registry: Registry) {
-  const { openSessions } = await import('./serve.js');
-  const sessions = await openSessions({ config, registry, log: createLog({ ...config.log, level: 'warn' }) });
+/** Sessions of a moment: they share the access tokens of the processes that serve, and no budgets. */
+async function openSessions(
+  { config, pool }: Opened,
+  registry: Registry,
+  keys: KeyRing | undefined,
+): Promise<ReadonlyMap<string, Session>> {
+  const log = createLog({ ...config.log, level: 'warn' });
+  const found = await pool.query<{ there: boolean }>("SELECT to_regclass('upwrite.tokens') IS NOT NULL AS there");
+  const sessions = new Map<string, Session>();
+  for (const { name, provider: providerName, settings } of config.connections) {
+    const provider = (await registry.load(providerName)).configure(settings);
+    const keeps = keys !== undefined && found.rows[0]?.there === true;
+    const tokens = keeps ? sharedTokens(pool, name, provider, keys) : undefined;
+    if (tokens === undefined && provider.grant?.rotates === 'always') {
+      // Its refresh token is good once: the next one would be lost.
+      throw new Error(
+        keys === undefined ? keyAdvice(provider.name) : 'run "upwrite apply" first, which sets up the database',
+      );
+    }
+    const kit = createKit({
+      connection: name,
+      provider: provider.name,
+      log,
+      ...(tokens === undefined ? {} : { tokens }),
+    });
+    sessions.set(name, provider.open(kit));
+  }
+  return sessions;
+}
+
+async function installOptions(opened: Opened, registry: Registry, keys: KeyRing | undefined) {
+  const { config, pool, grant } = opened;
+  const sessions = await openSessions(opened, registry, keys);
   return {
     pool,
     registry: tables,
@@ -65,10 +96,14 @@ async function installOptions({ config, pool, grant }: Opened, registry: Registr
   };
 }
 
+function keysOf(context: CommandContext): KeyRing | undefined {
+  return encryptionKeys(context.io.environment[keyVariable]);
+}
+
 /** Prints what would be done. */
 export function plan(context: CommandContext, registry: Registry): Promise<number> {
   return withDatabase(context, async (opened) => {
-    const planned = await planCatalog(await installOptions(opened, registry));
+    const planned = await planCatalog(await installOptions(opened, registry, keysOf(context)));
     for (const line of showPlan(planned)) context.io.out(line);
     return hasChanges(planned) ? changesCode : 0;
   });
@@ -80,7 +115,7 @@ export function apply(context: CommandContext, registry: Registry): Promise<numb
     const { out, err } = context.io;
     await migrate(opened.pool);
     const outcomes = await bringUpToDate({
-      ...(await installOptions(opened, registry)),
+      ...(await installOptions(opened, registry, keysOf(context))),
       lockTimeoutMs: patience,
       onNote: (table, note) => err(`${table}: ${note}`),
     });

@@ -14,6 +14,7 @@ import type { DriftTimings } from './drift.js';
 import { type Engine, openEngine } from './engine.js';
 import { openCatalog } from './open-catalog.js';
 import { ownConnections } from './own-connections.js';
+import { openShared, type Shared } from './shared.js';
 import { clientTls, databaseTarget } from './tls.js';
 import { serveWebhooks, type WebhookServing } from './webhooks.js';
 import { conditionSessions } from './where.js';
@@ -201,7 +202,9 @@ export async function openCore(
   await migrate(pool);
   const lease = await takeLease(pool, { kind, leaseMs, onError: (error) => log.warn({ error }, 'the lease') });
   cleanup.push(() => lease.release());
-  const sessions = await openSessions(options);
+  const shared = openShared({ own, lease, log, keys: options.keys });
+  cleanup.push(() => shared.close());
+  const sessions = await openSessions(options, shared);
   onStep(`Describing ${sessions.size} connection${sessions.size === 1 ? '' : 's'} …`);
   const catalog = await openCatalog({ ...options, own, pool, sessions }, cleanup);
   const reading = conditionSessions({ ...options, own, sessions, catalog }, cleanup);
@@ -220,16 +223,16 @@ function openPool({ config, log }: ServeOptions, own: pg.ClientConfig): pg.Pool 
   return internalPool({ ...own, max }, (error) => log.debug({ error }, 'an idle connection was lost'));
 }
 
-export async function openSessions({
-  config,
-  registry,
-  log,
-}: Pick<ServeOptions, 'config' | 'registry' | 'log'>): Promise<ReadonlyMap<string, Session>> {
+async function openSessions(
+  { config, registry, log }: ServeOptions,
+  shared: Shared,
+): Promise<ReadonlyMap<string, Session>> {
   const sessions = new Map<string, Session>();
   for (const connection of config.connections) {
-    const provider = await registry.load(connection.provider);
-    const kit = createKit({ connection: connection.name, provider: provider.name, log });
-    sessions.set(connection.name, provider.configure(connection.settings).open(kit));
+    const provider = (await registry.load(connection.provider)).configure(connection.settings);
+    const { name } = connection;
+    const kit = createKit({ connection: name, provider: provider.name, log, ...shared.kitOf(name, provider) });
+    sessions.set(name, provider.open(kit));
   }
   return sessions;
 }

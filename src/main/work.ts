@@ -5,6 +5,7 @@ import type { Jobs, Sync } from '../sync/index.js';
 import { createLog } from '../telemetry/index.js';
 import { openAdmin } from './admin.js';
 import { openCore, runAll, type ServeOptions } from './serve.js';
+import { encryptionKeys, keyVariable } from './shared.js';
 
 export interface Working {
   readonly sync: Sync;
@@ -38,7 +39,13 @@ export async function work(context: CommandContext, registry: Registry): Promise
   }
   const stop = stopRequested();
   const log = createLog(config.log);
-  const working = await startWorking({ config, database: config.database, registry, log });
+  const working = await startWorking({
+    config,
+    database: config.database,
+    registry,
+    log,
+    keys: encryptionKeys(context.io.environment[keyVariable]),
+  });
   log.info({ tables: working.tables }, 'syncing');
   context.io.out(`Syncing ${working.tables} tables`);
   await stop;

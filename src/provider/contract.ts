@@ -10,6 +10,7 @@ import type { Fault } from '../errors/index.js';
 import type { Filter } from './filter.js';
 import type { JsonValue } from './json.js';
 import type { Kit } from './kit.js';
+import type { Grant } from './tokens/index.js';
 import type { Webhooks } from './webhook.js';
 
 export type { JsonValue } from './json.js';
@@ -269,6 +270,8 @@ export interface Provider<Config> {
   readonly pace: Pace;
   /** Validates the `auth` part (and other keys of its own). Throws an Error whose message names the key and the fix. */
   parseConfig(input: unknown): Config;
+  /** How its access tokens are come by; undefined, or absent, where the configuration holds the token itself. */
+  grant?(config: Config): Grant | undefined;
   /** Does no I/O. */
   open(config: Config, kit: Kit): Session;
 }

@@ -4,8 +4,9 @@
  */
 import { type Fault, FaultError, fault } from '../errors/index.js';
 import { trackSending } from './call.js';
-import type { Batch, Outcome, Rec, Resource, Session, Values, Verb, WriteResult } from './contract.js';
+import type { Batch, Outcome, Page, Rec, Resource, Session, Values, Verb, WriteResult } from './contract.js';
 import type { Kit } from './kit.js';
+import { withoutNul } from './nul.js';
 
 /** The faults that a session may throw out of `write` because nothing was applied. */
 const nothingApplied = new Set([
@@ -106,6 +107,14 @@ function flaw(batch: Batch, outcomes: readonly Outcome[]): string | undefined {
   return undefined;
 }
 
+function cleanOutcome(outcome: Outcome): Outcome {
+  return outcome.kind === 'applied' ? { kind: 'applied', record: withoutNul(outcome.record) } : outcome;
+}
+
+async function* cleanPages(pages: AsyncIterable<Page>): AsyncGenerator<Page> {
+  for await (const page of pages) yield { ...page, records: page.records.map(withoutNul) };
+}
+
 async function guardedWrite(session: Session, kit: Kit, batch: Batch, signal: AbortSignal): Promise<WriteResult> {
   if (batch.rows.length === 0) return { outcomes: [], requests: [] };
   const refused = refusal(kit.provider, batch);
@@ -115,7 +124,7 @@ async function guardedWrite(session: Session, kit: Kit, batch: Batch, signal: Ab
     return { outcomes: everyRow(batch, outcomeOfError(done.error, done.mayBeApplied, kit)), requests: [] };
   }
   const wrong = flaw(batch, done.result.outcomes);
-  if (wrong === undefined) return done.result;
+  if (wrong === undefined) return { ...done.result, outcomes: done.result.outcomes.map(cleanOutcome) };
   const unknown = fault('outcome_unknown', { params: { provider: kit.provider }, context: wrong });
   return { outcomes: everyRow(batch, { kind: 'unknown', fault: unknown }), requests: done.result.requests };
 }
@@ -140,16 +149,20 @@ export function guardSession(session: Session, kit: Kit): Session {
     describe: (signal) => session.describe(signal),
     plan: (verb, resource, rows, conflict) => session.plan(verb, resource, rows, conflict),
     write: (batch, signal) => guardedWrite(session, kit, batch, signal),
-    pull: (resource, since, signal) => session.pull(resource, since, signal),
+    pull: (resource, since, signal) => cleanPages(session.pull(resource, since, signal)),
     read: async (resource, keys, signal) =>
-      keys.length === 0 ? [] : sameLength(keys.length, 'read', session.read(resource, keys, signal)),
+      keys.length === 0
+        ? []
+        : (await sameLength(keys.length, 'read', session.read(resource, keys, signal))).map(withoutNul),
     findInserted: async (batch, sentAt, signal, taken) =>
-      sameLength(batch.rows.length, 'findInserted', session.findInserted(batch, sentAt, signal, taken)),
+      (await sameLength(batch.rows.length, 'findInserted', session.findInserted(batch, sentAt, signal, taken))).map(
+        withoutNul,
+      ),
     findUpserted: async (batch, signal) => {
       if (session.findUpserted === undefined) {
         throw new FaultError(fault('internal', { params: { what: 'a session without findUpserted' } }));
       }
-      return sameLength(batch.rows.length, 'findUpserted', session.findUpserted(batch, signal));
+      return (await sameLength(batch.rows.length, 'findUpserted', session.findUpserted(batch, signal))).map(withoutNul);
     },
     holds: (resource, record, values) =>
       session.holds === undefined ? hasValues(record, values) : session.holds(resource, record, values),

@@ -24,10 +24,23 @@ export {
 } from './filter.js';
 export { guardSession } from './guard.js';
 export { closeConnections, type HttpAnswer, type HttpRequest, httpRequest } from './http.js';
-export { createKit, type Kit, type KitLog, type KitOptions, silentLog } from './kit.js';
+export { createKit, type Kit, type KitLog, type KitOptions, type RateWindow, silentLog } from './kit.js';
 export { assignNames, fitName, type Nameable, type NamingOptions, pluralName, snakeCase, sqlName } from './naming.js';
 export { describeError, Redactor } from './redact.js';
 export { type ConfiguredProvider, createRegistry, type LoadedProvider, type Registry } from './registry.js';
-export { Damaged, KeyRing, UnknownKey } from './tokens/seal.js';
-export { LocalTokenKeeper, type Renew, type Token, type TokenKeeper } from './tokens.js';
+export { type BoardStep, type BudgetBoards, SharedBudget, type SharedBudgetOptions } from './shared-budget/index.js';
+export {
+  Damaged,
+  type Grant,
+  KeyRing,
+  LocalTokenKeeper,
+  type Renew,
+  rotatedToken,
+  SharedTokenKeeper,
+  type SharedTokenOptions,
+  type Token,
+  type TokenKeeper,
+  type TokenShelf,
+  UnknownKey,
+} from './tokens/index.js';
 export type * from './webhook.js';

@@ -2,11 +2,11 @@
  * What Upwrite lends to a provider's session: the log, the clock, HTTP, the quota, the tokens, and the one place that
  * decides about retries. A provider holds no timers, no retry loop and no connection pool of its own.
  */
-import { type Budget, LocalBudget } from './budget.js';
+import { type Budget, type BudgetOptions, LocalBudget } from './budget.js';
 import { type Attempt, type Call, runCall } from './call.js';
 import { type HttpAnswer, type HttpRequest, httpRequest } from './http.js';
 import { describeError, Redactor } from './redact.js';
-import { LocalTokenKeeper, type TokenKeeper } from './tokens.js';
+import { LocalTokenKeeper, type TokenKeeper } from './tokens/index.js';
 
 /** Structured log lines; values are redacted by the logger, but no caller may pass a secret. */
 export interface KitLog {
@@ -23,6 +23,11 @@ export interface Kit {
   readonly log: KitLog;
   readonly budget: Budget;
   readonly tokens: TokenKeeper;
+  /**
+   * A further budget of the connection, for a limit that the API has on some of its requests: a window of so many in so
+   * many milliseconds. The same name is the same budget, with the options of the first call.
+   */
+  pace(name: string, options: RateWindow): Budget;
   /** Epoch milliseconds. */
   now(): number;
   /**
@@ -38,21 +43,31 @@ export interface Kit {
   describe(error: unknown): string;
 }
 
+/** A limit on requests within a window. */
+export interface RateWindow {
+  readonly perWindow: number;
+  readonly windowMillis: number;
+  readonly windowFrom?: 'start' | 'answer';
+}
+
 export interface KitOptions {
   readonly connection: string;
   readonly provider: string;
   readonly log: KitLog;
   readonly now?: () => number;
-  /** Default: a budget and a token keeper of this process alone. */
-  readonly budget?: Budget;
-  readonly tokens?: TokenKeeper;
+  /** Makes the connection's budgets, by name; default: of this process alone. */
+  readonly budgets?: (name: string, options: BudgetOptions) => Budget;
+  /** Makes the token keeper, which tells of every secret that it comes by; default: one of this process alone. */
+  readonly tokens?: (secret: (value: string) => void) => TokenKeeper;
 }
 
 /** The kit of one connection in one process. */
 export function createKit(options: KitOptions): Kit {
   const now = options.now ?? Date.now;
   const { connection, provider, log } = options;
-  const budget = options.budget ?? new LocalBudget({ provider, now });
+  const makeBudget = options.budgets ?? ((_name: string, wanted: BudgetOptions) => new LocalBudget(wanted));
+  const budget = makeBudget('requests', { provider, now });
+  const paces = new Map<string, Budget>();
   const redactor = new Redactor();
   const context = { provider, connection, now, budget, log };
   return {
@@ -60,7 +75,14 @@ export function createKit(options: KitOptions): Kit {
     provider,
     log,
     budget,
-    tokens: options.tokens ?? new LocalTokenKeeper(now),
+    tokens: options.tokens?.((value) => redactor.add(value)) ?? new LocalTokenKeeper(now),
+    pace: (name, pace) => {
+      const known = paces.get(name);
+      if (known !== undefined) return known;
+      const made = makeBudget(name, { provider, now, concurrency: Number.POSITIVE_INFINITY, ...pace });
+      paces.set(name, made);
+      return made;
+    },
     now,
     call: (call, attempt) => runCall(call, context, attempt),
     http: httpRequest,

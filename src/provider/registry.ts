@@ -8,10 +8,13 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { Pace, Provider, Session } from './contract.js';
 import { guardSession } from './guard.js';
 import type { Kit } from './kit.js';
+import type { Grant } from './tokens/index.js';
 
 /** A provider with a configuration that it has accepted. */
 export interface ConfiguredProvider {
   readonly name: string;
+  /** How its access tokens are come by; undefined where the configuration holds the token itself. */
+  readonly grant: Grant | undefined;
   /** Opens a session, wrapped by the guard. Does no I/O. */
   open(kit: Kit): Session;
 }
@@ -51,7 +54,11 @@ function loaded(provider: Provider<unknown>): LoadedProvider {
     pace: provider.pace,
     configure(input) {
       const config = provider.parseConfig(input);
-      return { name: provider.name, open: (kit) => guardSession(provider.open(config, kit), kit) };
+      return {
+        name: provider.name,
+        grant: provider.grant?.(config),
+        open: (kit) => guardSession(provider.open(config, kit), kit),
+      };
     },
   };
 }

@@ -1,3 +1,4 @@
+export { type BoardChange, type BoardOptions, type Boards, openBoards } from './budgets.js';
 export {
   inTransaction,
   internalOptions,
@@ -85,6 +86,7 @@ export {
   type Tables,
   tables,
 } from './tables.js';
+export { type StoredSecret, type TokenShelfOptions, tokenShelf } from './tokens.js';
 export { isPaused, pauseTable, resumeTable, resyncTable, type TableName } from './wishes.js';
 export {
   countSwept,

@@ -21,6 +21,8 @@ export interface LeaseOptions {
 export interface Lease {
   /** The owner's id in `upwrite.processes`. */
   readonly id: string;
+  /** Whether the lease certainly runs still: nobody takes this process for dead. */
+  isHeld(): boolean;
   /** Stops renewing and gives the lease up at once, so that others need not wait for it to run out. */
   release(): Promise<void>;
 }
@@ -29,14 +31,21 @@ export interface Lease {
 export async function takeLease(pool: pg.Pool, options: LeaseOptions): Promise<Lease> {
   const id = randomUUID();
   const leaseMs = options.leaseMs ?? 30_000;
-  await renew(pool, id, options.kind, leaseMs);
+  // Counted from before the renewal was sent, by a clock that nobody sets.
+  let heldUntil = 0;
+  const keep = async (): Promise<void> => {
+    const asked = performance.now();
+    await renew(pool, id, options.kind, leaseMs);
+    heldUntil = asked + leaseMs;
+  };
+  await keep();
   let running: Promise<void> = Promise.resolve();
   let busy = false;
   const timer = setInterval(
     () => {
       if (busy) return;
       busy = true;
-      running = renew(pool, id, options.kind, leaseMs)
+      running = keep()
         .catch(options.onError)
         .finally(() => {
           busy = false;
@@ -47,6 +56,7 @@ export async function takeLease(pool: pg.Pool, options: LeaseOptions): Promise<L
   timer.unref();
   return {
     id,
+    isHeld: () => performance.now() < heldUntil,
     async release(): Promise<void> {
       clearInterval(timer);
       await running;

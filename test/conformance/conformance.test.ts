@@ -1,9 +1,8 @@
 /** Every provider folder against the same cases. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { FaultError } from '../../src/errors/index.js';
-import { type ConfiguredProvider, createKit, createRegistry, type Kit, silentLog } from '../../src/provider/index.js';
-import { cases, type Scene } from './cases/index.js';
-import type { Stand, StandModule } from './stand.js';
+import { describe } from 'vitest';
+import { createRegistry } from '../../src/provider/index.js';
+import type { StandModule } from './stand.js';
+import { conform } from './suite.js';
 
 const registry = createRegistry();
 const names = await registry.names();
@@ -12,63 +11,4 @@ async function standOf(name: string): Promise<StandModule> {
   return import(`./stands/${name}.ts`);
 }
 
-function newKit(provider: string): Kit {
-  return createKit({ connection: 'conformance', provider, log: silentLog });
-}
-
-describe.each(names)('%s', async (name) => {
-  const { start, exceptions } = await standOf(name);
-  let stand: Stand;
-  let provider: ConfiguredProvider;
-  let scene: Scene;
-  let abort: AbortController;
-
-  beforeAll(async () => {
-    stand = await start();
-    provider = (await registry.load(name)).configure(stand.config);
-  });
-  afterAll(() => stand.close());
-
-  beforeEach(async () => {
-    stand.reset();
-    abort = new AbortController();
-    const session = provider.open(newKit(name));
-    const resource = (await session.describe(abort.signal)).find((candidate) => candidate.name === stand.table);
-    if (resource === undefined) throw new Error(`there is no table ${stand.table}`);
-    scene = { stand, session, resource, signal: abort.signal };
-  });
-  afterEach(() => abort.abort());
-
-  it('lists only cases that exist as exceptions', () => {
-    const known = new Set(cases.map((conformance) => conformance.name));
-    expect(Object.keys(exceptions).filter((exception) => !known.has(exception))).toEqual([]);
-  });
-
-  for (const conformance of cases) {
-    const reason = exceptions[conformance.name];
-    if (reason === undefined) it(conformance.name, () => conformance.run(scene));
-    else it.skip(`${conformance.name}: ${reason}`, () => {});
-  }
-
-  it('refuses wrong configurations by key', async () => {
-    const loaded = await registry.load(name);
-    for (const [config, message] of stand.wrongConfigs) expect(() => loaded.configure(config)).toThrow(message);
-  });
-
-  it('tells refused credentials', async () => {
-    const session = (await registry.load(name)).configure(stand.badConfig).open(newKit(name));
-    const error = await session.check(abort.signal).catch((thrown: unknown) => thrown);
-    expect(error).toBeInstanceOf(FaultError);
-    expect(error).toMatchObject({ fault: { sqlstate: '58000', message: expect.stringContaining('"conformance"') } });
-    const writing = await session.write(
-      {
-        verb: 'insert',
-        resource: scene.resource,
-        rows: [{ key: null, values: stand.fresh('x'), idempotencyKey: 'credentials' }],
-        deadline: Date.now() + 5000,
-      },
-      abort.signal,
-    );
-    expect(writing.outcomes).toMatchObject([{ kind: 'rejected', fault: { code: 'credentials_refused' } }]);
-  });
-});
+describe.each(names)('%s', async (name) => conform(name, registry, await standOf(name)));

@@ -135,7 +135,7 @@ describe.each(stands)('$provider', (stand) => {
     const { config, close } = await stand.start();
     closers.push(close);
     const provider = await createRegistry().load(stand.provider);
-    const kit = createKit({ connection: 'x', provider: stand.provider, log: silentLog, budget: unbounded });
+    const kit = createKit({ connection: 'x', provider: stand.provider, log: silentLog, budgets: () => unbounded });
     const session = provider.configure(config).open(kit);
     const filtered = filteredSession(session, pool);
     const described = await session.describe(signal);

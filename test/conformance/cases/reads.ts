@@ -167,6 +167,19 @@ const readCase: Case = {
   },
 };
 
+const nulCase: Case = {
+  name: 'the character that Postgres cannot hold is left out of what the API has',
+  run: async (scene) => {
+    const { stand, session, resource, signal } = scene;
+    const key = stand.upstream.insert('n\u0000u\u0000l');
+    const [read] = await session.read(resource, [key], signal);
+    expect(read?.values[stand.mark]).toBe('nul');
+    const mirror = emptyMirror();
+    await follow(scene, mirror);
+    expect(mirror.rows.get(key)).toBe('nul');
+  },
+};
+
 export const readCases: readonly Case[] = [
   describeCase,
   {
@@ -178,4 +191,5 @@ export const readCases: readonly Case[] = [
   resumeCase,
   movingCase,
   lateCase,
+  nulCase,
 ];

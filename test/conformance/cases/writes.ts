@@ -80,6 +80,45 @@ function positionCase(name: string, at: number): Case {
   };
 }
 
+const wholeCase: Case = {
+  name: 'refusal of every row: each has its own fault, and nothing changed',
+  run: async (scene) => {
+    const { stand } = scene;
+    const before = stand.state();
+    const bad = stand.refusals[0]?.values ?? {};
+    const count = Math.min(3, max(scene, 'insert'));
+    const rows = marks(count).map((text) => ({ values: { ...stand.fresh(text), ...bad } }));
+    const { outcomes } = await send(scene, 'insert', rows);
+    for (const outcome of outcomes) expect(outcome.kind).toBe('rejected');
+    expect(outcomes.some((outcome) => outcome.kind === 'rejected' && outcome.sibling !== true)).toBe(true);
+    expect(stand.state()).toEqual(before);
+  },
+};
+
+const partCase: Case = {
+  name: 'an update of rows of which one is gone tells which, and what became of the others',
+  run: async (scene) => {
+    const { stand } = scene;
+    const count = Math.min(3, max(scene, 'update'));
+    const keys = marks(count).map((text) => stand.upstream.insert(text));
+    const [gone = ''] = keys.slice(-1);
+    stand.upstream.delete(gone);
+    const before = stand.state();
+    const rows = keys.map((key) => ({ key, values: { [stand.mark]: mark('updated') } }));
+    const { outcomes } = await send(scene, 'update', rows);
+    const culprits = keys.filter((_, index) => {
+      const outcome = outcomes[index];
+      return outcome?.kind === 'rejected' && outcome.sibling !== true;
+    });
+    expect(culprits).toEqual([gone]);
+    for (const [index, outcome] of outcomes.entries()) {
+      const key = keys[index] ?? '';
+      if (outcome.kind === 'applied') expect(stand.state().get(key)).toBe(rows[index]?.values[stand.mark]);
+      else expect(stand.state().get(key)).toBe(before.get(key));
+    }
+  },
+};
+
 const refusalCase: Case = {
   name: 'each kind of refusal has its SQLSTATE, column and detail, and the API’s own words',
   run: async (scene) => {
@@ -183,6 +222,8 @@ export const writeCases: readonly Case[] = [
   positionCase('first', 0),
   positionCase('middle', 2),
   positionCase('last', 4),
+  wholeCase,
+  partCase,
   refusalCase,
   goneCase,
   readOnlyCase,

@@ -50,7 +50,7 @@ export async function openOn(
     connection: 'code',
     provider: 'github',
     log,
-    ...(budget === undefined ? {} : { budget }),
+    ...(budget === undefined ? {} : { budgets: () => budget }),
   });
   return provider
     .configure({

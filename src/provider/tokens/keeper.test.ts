@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { LocalTokenKeeper } from './tokens.js';
+import { LocalTokenKeeper } from './keeper.js';
 
 describe('LocalTokenKeeper', () => {
   it('renews once for all who ask, and again for a refused one', async () => {

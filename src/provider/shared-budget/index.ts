@@ -1,0 +1,1 @@
+export { type BoardStep, type BudgetBoards, SharedBudget, type SharedBudgetOptions } from './shared.js';
