@@ -180,8 +180,8 @@ export interface Core {
   readonly catalog: LiveCatalog;
   readonly metrics: Metrics;
   readonly engine: Engine;
-  /** Reads again what is queued of a table, in so many milliseconds, by whatever process; resolves when that is certain. */
-  readonly reread: (tableOid: number, delayMs: number) => Promise<void>;
+  /** Asks for a reading of what is queued of a table, by whatever process; resolves when it is certain to come. */
+  readonly reread: (tableOid: number) => Promise<void>;
 }
 
 /** The database, the connections, the catalog and the jobs, of which none is taken yet. `kind` is for the operator. */
