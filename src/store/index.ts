@@ -8,6 +8,7 @@ export {
   type Queryable,
   sqlstateOf,
 } from './database.js';
+export { type Doubt, doubtsOf, noteSeen, type Seen } from './doubts.js';
 export {
   type Claimed,
   type IntentRow,
@@ -19,6 +20,7 @@ export {
   type RowOutcome,
   type Ticket,
   type Unsettled,
+  type UnsettledRow,
 } from './journal.js';
 export { type Lease, type LeaseOptions, takeLease } from './lease.js';
 export {

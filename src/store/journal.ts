@@ -72,6 +72,11 @@ export interface Report {
   readonly settleAfterMs?: number;
 }
 
+export interface UnsettledRow extends IntentRow, Partial<Omit<RowOutcome, 'key'>> {
+  /** Another write of the record came since: whether the API had the row's values before it. See `doubts.ts`. */
+  readonly seen?: boolean;
+}
+
 /** A mutation without a final outcome that the caller now has to settle. */
 export interface Unsettled {
   readonly ticket: Ticket;
@@ -84,7 +89,7 @@ export interface Unsettled {
   readonly schema: string;
   readonly table: string;
   readonly verb: 'insert' | 'update' | 'delete';
-  readonly rows: readonly (IntentRow & Partial<RowOutcome>)[];
+  readonly rows: readonly UnsettledRow[];
   /** Epoch milliseconds, by the database's clock. */
   readonly sentAt: number;
   /** Milliseconds since then, by the same clock. */
@@ -140,8 +145,6 @@ export interface Journal {
    * say whose they are.
    */
   claimedBy(db: Queryable, entry: Unsettled, keys: readonly string[] | null): Promise<Claimed>;
-  /** Of these records, the ones that an entry without a final outcome changes: what is here of them may be old. */
-  inDoubt(db: Queryable, tableOid: number, keys: readonly string[]): Promise<readonly string[]>;
   /** Deletes entries with a final outcome that are older than `retentionMs`; answers how many. */
   prune(retentionMs: number): Promise<number>;
 }
@@ -230,11 +233,6 @@ const claimedSql = `
     EXISTS (SELECT FROM others JOIN jsonb_array_elements($5::jsonb) mine ON mine.value = row -> 'values'
       WHERE state = 'sent') AS twins`;
 
-const inDoubtSql = `
-  SELECT DISTINCT e.value ->> 'key' AS key FROM upwrite.mutation_intents i
-  JOIN upwrite.mutations m ON m.id = i.mutation_id, jsonb_array_elements(i.intent) e
-  WHERE i.settle_after IS NOT NULL AND m.table_oid = $1 AND e.value ->> 'key' = ANY ($2)`;
-
 const pruneSql = `
   WITH old AS (
     DELETE FROM upwrite.mutations WHERE id IN (
@@ -292,14 +290,6 @@ export function openJournal(pool: pg.Pool, owner: string): Journal {
       const parameters = [entry.tableOid, entry.ticket.id, entry.sentAt, keys, values];
       const result = await db.query<Claimed>(claimedSql, parameters);
       return result.rows[0] ?? { keys: [], twins: false };
-    },
-    inDoubt: async (db, tableOid, keys) => {
-      const result = await db.query<{ key: string }>({
-        name: 'upwrite_in_doubt',
-        text: inDoubtSql,
-        values: [tableOid, keys],
-      });
-      return result.rows.map((row) => row.key);
     },
     prune: async (retentionMs) => {
       let total = 0;

@@ -10,8 +10,10 @@ import {
   queueStale,
   type RowOutcome,
   type Unsettled,
+  type UnsettledRow,
 } from '../store/index.js';
 import { applyCurrent } from './refresh.js';
+import { tookEffect } from './took-effect.js';
 
 export interface SettleContext {
   readonly pool: pg.Pool;
@@ -117,7 +119,7 @@ async function settleLocked(
     const key = keyOf(index);
     if (isKnown(row)) return { outcome: row.outcome ?? 'unknown', key, ...(row.error ? { error: row.error } : {}) };
     const there =
-      made.has(index) || tookEffect(entry, row, (key === null ? null : byKey.get(key)) ?? null, session, table);
+      made.has(index) || isThere(entry, row, (key === null ? null : byKey.get(key)) ?? null, session, table);
     return { outcome: there ? 'applied' : again === null ? 'rejected' : 'unknown', key };
   });
   const state = stateOf(rows);
@@ -129,18 +131,9 @@ async function settleLocked(
   return state;
 }
 
-/** What the API's present state says about a change of a record. */
-function tookEffect(
-  entry: Unsettled,
-  row: Unsettled['rows'][number],
-  now: Rec | null,
-  session: Session,
-  table: SyncedTable,
-): boolean {
-  if (entry.verb === 'insert') return false;
-  if (entry.verb === 'delete') return now === null;
-  if (now === null) return false;
-  return session.holds === undefined || session.holds(table.resource, now, row.values);
+/** Whether a change of a record has taken effect; another write may have come since, and then its own look counts. */
+function isThere(entry: Unsettled, row: UnsettledRow, now: Rec | null, session: Session, table: SyncedTable): boolean {
+  return row.seen ?? tookEffect(entry.verb, row.values, now, session, table);
 }
 
 function stateOf(rows: readonly RowOutcome[]): 'applied' | 'refused' | 'partial' | 'unknown' {

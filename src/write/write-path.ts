@@ -8,7 +8,14 @@ import type pg from 'pg';
 import type { Catalog, SyncedTable } from '../catalog/index.js';
 import { FaultError, fault, raise } from '../errors/index.js';
 import type { Batch, BatchRow, Session, Verb, WriteResult } from '../provider/index.js';
-import { isDatabaseAway, type Journal, type JournalEntry, sqlstateOf, type Ticket } from '../store/index.js';
+import {
+  type Doubt,
+  isDatabaseAway,
+  type Journal,
+  type JournalEntry,
+  sqlstateOf,
+  type Ticket,
+} from '../store/index.js';
 import { DatabaseRefusal, type Evaluation, type LentSession, SessionGone } from '../upstream/index.js';
 import { applyAnswer } from './apply.js';
 import { batchRows, type OldRows } from './batch.js';
@@ -166,17 +173,17 @@ export class WritePath {
       for (const row of missing) locked.add(row.key);
       await writer.lockKeys([...locked], stop.signal);
       stop.check(table.provider);
-      const inDoubt = await writer.inDoubt(this.#o.journal, [...locked]);
-      if (inDoubt.length > 0) await this.#refreshInDoubt(table, stop, inDoubt);
+      const doubts = await writer.inDoubt([...locked]);
+      if (doubts.length > 0) await this.#refreshInDoubt(table, stop, doubts);
       evaluation = await this.#evaluate(lent, table);
       if (evaluation.total === 0) return { evaluation, old: new Map() };
     }
     return writer.lockFailed();
   }
 
-  async #refreshInDoubt(table: SyncedTable, stop: Stop, keys: readonly string[]): Promise<void> {
+  async #refreshInDoubt(table: SyncedTable, stop: Stop, doubts: readonly Doubt[]): Promise<void> {
     const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(this.#o.timeout)]);
-    await refreshLocked(this.#o.pool, this.#session(table), table, keys, signal, this.#o.lockTimeout);
+    await refreshLocked(this.#o.pool, this.#session(table), table, doubts, signal, this.#o.lockTimeout);
     stop.check(table.provider);
   }
 
@@ -294,7 +301,7 @@ export class WritePath {
   async #confirm(table: SyncedTable, stop: Stop, batch: Batch): Promise<WriteResult> {
     const patience = stop.withGrace(this.#o.stopGrace, table.provider);
     try {
-      return await this.#session(table).write(batch, patience.signal);
+      return await this.#session(table).write({ ...batch, stopped: patience.stopped }, patience.signal);
     } finally {
       patience.done();
     }

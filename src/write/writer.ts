@@ -3,7 +3,15 @@ import type pg from 'pg';
 import { ident, qualified, type SyncedTable } from '../catalog/index.js';
 import { raise } from '../errors/index.js';
 import type { Verb } from '../provider/index.js';
-import { beginApply, beginWithLocks, isLockTimeout, type Journal, lockKeys, lockTableShared } from '../store/index.js';
+import {
+  beginApply,
+  beginWithLocks,
+  type Doubt,
+  doubtsOf,
+  isLockTimeout,
+  lockKeys,
+  lockTableShared,
+} from '../store/index.js';
 import type { OldRows } from './batch.js';
 
 export class Writer {
@@ -49,14 +57,17 @@ export class Writer {
   }
 
   /**
-   * Finds out now whether the rows can be changed later: a row lock of another session, or of the client's own, is an
+   * Finds out now whether the rows can be changed later: a lock of another session, or of the client's own, is an
    * error here. The locks are let go of again at once, since the sync takes them in another order. The rows as they are.
    */
   async probeRows(keys: readonly string[], verb: Verb): Promise<OldRows> {
     const { resource } = this.#table;
     const key = ident(resource.key);
     const strength = verb === 'delete' ? 'UPDATE' : 'NO KEY UPDATE';
-    await this.#client.query('SAVEPOINT probe');
+    // What a lock on the whole table keeps out is the change of a row, not the row's lock.
+    await this.#orLockFailed(
+      this.#client.query(`SAVEPOINT probe; LOCK TABLE ${qualified(this.#table)} IN ROW EXCLUSIVE MODE`),
+    );
     const { rows } = await this.#orLockFailed(
       this.#client.query<{ key: string; row: string }>(
         `SELECT t.${key} AS key, to_jsonb(t.*)::text AS row FROM ${qualified(this.#table)} AS t
@@ -68,7 +79,7 @@ export class Writer {
     return new Map(rows.map((row) => [row.key, row.row]));
   }
 
-  /** The same for an insert: a lock on the whole table would keep the row out. */
+  /** The same for an insert: only a lock on the whole table would keep the row out. */
   async probeTable(): Promise<void> {
     this.#inTransaction = true;
     await this.#orLockFailed(
@@ -99,8 +110,8 @@ export class Writer {
   }
 
   /** Which of these keys, whose locks are held, have a write of unknown outcome. */
-  inDoubt(journal: Journal, keys: readonly string[]): Promise<readonly string[]> {
-    return journal.inDoubt(this.#client, this.#table.oid, keys);
+  inDoubt(keys: readonly string[]): Promise<readonly Doubt[]> {
+    return doubtsOf(this.#client, this.#table.oid, keys);
   }
 
   /** Runs the work in the transaction that holds the locks, and commits it. */

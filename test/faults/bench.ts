@@ -70,8 +70,8 @@ export class Bench {
     this.#direct.on('connect', (client) => client.on('error', () => undefined));
   }
 
-  /** `syncInterval` as in the configuration. */
-  static async start(upwrites: number, syncInterval: string): Promise<Bench> {
+  /** `syncInterval` as in the configuration; `further` settings of its `writes`. */
+  static async start(upwrites: number, syncInterval: string, further: object = {}): Promise<Bench> {
     const directory = mkdtempSync(join(tmpdir(), 'upwrite-faults-'));
     const [salesforcePort, partialPort] = [await freePort(), await freePort()];
     const [salesforce, partial] = await Promise.all([Relay.open(salesforcePort), Relay.open(partialPort)]);
@@ -81,11 +81,11 @@ export class Bench {
       TalkingChild.start('test/faults/api-process.js', config, () => {}),
     ]);
     const bench = new Bench(server, { salesforce, partial }, config, api);
-    for (let i = 0; i < upwrites; i++) await bench.#add(i, syncInterval);
+    for (let i = 0; i < upwrites; i++) await bench.#add(i, syncInterval, { ...writes, ...further });
     return bench;
   }
 
-  async #add(index: number, interval: string): Promise<void> {
+  async #add(index: number, interval: string, writes: object): Promise<void> {
     const port = await freePort();
     const [clients, database] = await Promise.all([Relay.open(port), Relay.open(this.server.port)]);
     const config: UpwriteConfig = {

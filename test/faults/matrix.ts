@@ -88,7 +88,7 @@ function writes(scene: Scene, ledger: Ledger): readonly ((client: pg.Client) => 
 }
 
 const early: readonly PlaceName[] = ['evaluated', 'journalled'];
-const sent: readonly PlaceName[] = ['mid-request', 'applied upstream'];
+const sent: readonly PlaceName[] = ['mid-request', 'applied in part', 'applied upstream'];
 
 /** What the six clients may be told; that it is true is another matter. */
 function allowed(fault: FaultKind, place: PlaceName): readonly Told['kind'][] {

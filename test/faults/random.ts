@@ -38,7 +38,14 @@ const boundaries: readonly [Boundary, ...Boundary[]] = [
   'committed',
 ];
 /** Faults that an API makes by itself, at some of its writes. */
-const apiFaults = ['cut before', 'cut after', 'held and late', 'answers too late', 'answers 503'] as const;
+const apiFaults = [
+  'cut before',
+  'cut after',
+  'held and late',
+  'answers too late',
+  'answers 503',
+  'breaks down in the middle',
+] as const;
 
 /** A number that differs for every run of every seed. */
 function seedOf(seed: number, run: number): number {
@@ -189,6 +196,9 @@ async function armApi(bench: Bench, kind: (typeof apiFaults)[number], next: Rand
     case 'answers 503':
       await add({ kind: 'respond', status: 503, body: 'Service Unavailable' });
       break;
+    case 'breaks down in the middle':
+      await bench.control('partial', 'PUT', 'half');
+      return async () => void (await bench.control('partial', 'DELETE', 'half').catch(() => undefined));
     case 'held and late': {
       const id = await add({ kind: 'hold', phase: 'before' });
       return async () => void (await bench.control(api, 'DELETE', `faults/${id}`).catch(() => undefined));

@@ -136,6 +136,22 @@ async function claims(bench: Bench, before: ReadonlySet<string>, since: string):
   return found;
 }
 
+/** Has clients that were told to look into the journal do so; answers what they do not find there. */
+async function readJournal(bench: Bench, ledger: Ledger): Promise<readonly string[]> {
+  const rows = await bench.direct<{ id: string; outcomes: readonly { outcome?: string; key?: string }[] }>(
+    `SELECT m.id::text, i.intent AS outcomes FROM upwrite.mutations m
+     JOIN upwrite.mutation_intents i ON i.mutation_id = m.id WHERE m.id::text = ANY ($1)`,
+    [ledger.doubts],
+  );
+  for (const { id, outcomes } of rows) {
+    ledger.settled(
+      id,
+      outcomes.map(({ outcome, key }) => ({ applied: outcome === 'applied', key: key ?? null })),
+    );
+  }
+  return ledger.doubts.map((id) => `UNTRUE journal entry ${id} was named to a client and is not there`);
+}
+
 /** The number of the journal's last entry. */
 export async function lastEntry(bench: Bench): Promise<string> {
   const [row] = await bench.direct<{ id: string }>('SELECT coalesce(max(id), 0)::text AS id FROM upwrite.mutations');
@@ -155,7 +171,9 @@ export async function wrongs(
     "SELECT id::text FROM upwrite.mutations WHERE id > $1 AND state = 'undecided'",
     [since],
   );
+  const missing = await readJournal(bench, ledger);
   return [
+    ...missing,
     ...drifted,
     ...undecided.map(({ id }) => `UNDECIDED journal entry ${id}`),
     ...ledger.contradictions(await seen(bench)),
