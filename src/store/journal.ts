@@ -133,10 +133,11 @@ export interface Journal {
   /** No answer came, or the local commit failed: it is to be settled. */
   markUnknown(ticket: Ticket, report: Omit<Report, 'state'>): Promise<void>;
   /**
-   * Takes up to `limit` mutations whose time to settle has come and whose owner is this process or dead. They are the
-   * caller's for `forMs`, then open to a new claim; `markUnknown` puts one back for later.
+   * Takes up to `limit` mutations of one connection whose time to settle has come and whose owner is this process or
+   * dead; of none of the connections in `except`. They are the caller's for `forMs`, then open to a new claim;
+   * `markUnknown` puts one back for later.
    */
-  claimUnsettled(limit: number, forMs: number): Promise<readonly Unsettled[]>;
+  claimUnsettled(limit: number, forMs: number, except?: readonly string[]): Promise<readonly Unsettled[]>;
   /** The state of a mutation; null where it was pruned. */
   stateOf(ticket: Ticket): Promise<MutationState | null>;
   /**
@@ -204,12 +205,17 @@ const finishSql = `
 
 /** A claim of a `sent` mutation turns it into `unknown`: whoever waited for its answer is too late. */
 const claimSql = `
-  WITH due AS (
-    SELECT i.mutation_id FROM upwrite.mutation_intents i
-    WHERE i.settle_after <= clock_timestamp()
+  WITH claimable AS (
+    SELECT i.mutation_id, i.settle_after, m.connection FROM upwrite.mutation_intents i
+    JOIN upwrite.mutations m ON m.id = i.mutation_id
+    WHERE i.settle_after <= clock_timestamp() AND m.connection <> ALL ($4)
       AND (i.owner = $1 OR NOT EXISTS (
-        SELECT FROM upwrite.processes p WHERE p.id = i.owner AND p.lease_until > clock_timestamp()))
-    ORDER BY i.settle_after LIMIT $2 FOR UPDATE SKIP LOCKED),
+        SELECT FROM upwrite.processes p WHERE p.id = i.owner AND p.lease_until > clock_timestamp()))),
+  due AS (
+    SELECT i.mutation_id FROM upwrite.mutation_intents i JOIN claimable c USING (mutation_id)
+    WHERE c.connection = (SELECT connection FROM claimable ORDER BY settle_after LIMIT 1)
+      AND i.settle_after <= clock_timestamp()
+    ORDER BY i.settle_after LIMIT $2 FOR UPDATE OF i SKIP LOCKED),
   intent AS (
     UPDATE upwrite.mutation_intents i SET owner = $1, claim = i.claim + 1, attempts = i.attempts + 1,
       settle_after = clock_timestamp() + $3 * interval '1 millisecond'
@@ -275,8 +281,8 @@ export function openJournal(pool: pg.Pool, owner: string): Journal {
     cancel: (ticket, error) => finish(pool, ticket, { state: 'cancelled', ...(error === undefined ? {} : { error }) }),
     refuse: (ticket, report) => finish(pool, ticket, { ...report, state: 'refused' }),
     markUnknown: (ticket, report) => finish(pool, ticket, { ...report, state: 'unknown' }),
-    claimUnsettled: async (limit, forMs) => {
-      const result = await pool.query<ClaimedRow>(claimSql, [owner, limit, forMs]);
+    claimUnsettled: async (limit, forMs, except = []) => {
+      const result = await pool.query<ClaimedRow>(claimSql, [owner, limit, forMs, except]);
       return result.rows.map(unsettled);
     },
     stateOf: async (ticket) => {

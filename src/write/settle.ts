@@ -35,63 +35,82 @@ export interface SettlerOptions {
 }
 
 export interface Settler {
-  /** Settles everything that is due now; how many entries reached a final state. */
-  settleDue(): Promise<number>;
   stop(): Promise<void>;
 }
 
-/** Entries taken at once. */
+/** Entries of a connection taken at once. */
 const batchSize = 20;
+/** Connections whose entries are settled side by side: each may hold a connection to the database while its API answers. */
+const sideBySide = 4;
 
-/** Starts looking at once, then at every interval. */
+/**
+ * Starts looking at once, then at every interval. The entries of a connection are settled one after another, those of
+ * another connection meanwhile: an API that is slow, or down, keeps nobody else's waiting.
+ */
 export function startSettler(options: SettlerOptions): Settler {
   const stopped = new AbortController();
+  const working = new Map<string, Promise<void>>();
   let timer: NodeJS.Timeout | undefined;
-  let running: Promise<unknown> = Promise.resolve();
-  const look = async (): Promise<void> => {
-    try {
-      await settleDue(options, stopped.signal);
-    } catch (error) {
-      if (!stopped.signal.aborted) options.log.warn({ error: String(error) }, 'settling the journal failed');
+  let looking: Promise<void> = Promise.resolve();
+  const failed = (error: unknown): void => {
+    if (!stopped.signal.aborted) options.log.warn({ error: String(error) }, 'settling the journal failed');
+  };
+  const begin = async (): Promise<void> => {
+    const { journal, timeout, lockTimeout } = options;
+    while (working.size < sideBySide && !stopped.signal.aborted) {
+      const entries = await journal.claimUnsettled(batchSize, timeout + lockTimeout, [...working.keys()]);
+      const connection = entries[0]?.connection;
+      if (connection === undefined) return;
+      const work = settleAll(options, entries, stopped.signal).catch(failed);
+      working.set(
+        connection,
+        work.then(() => {
+          working.delete(connection);
+          // There may be more of it.
+          if (entries.length === batchSize) soon();
+        }),
+      );
     }
+  };
+  const look = async (): Promise<void> => {
+    await begin().catch(failed);
+    clearTimeout(timer);
     if (!stopped.signal.aborted) timer = setTimeout(next, options.interval);
   };
   const next = (): void => {
-    running = look();
+    looking = look();
+  };
+  const soon = (): void => {
+    looking = looking.then(look);
   };
   next();
   return {
-    settleDue: () => settleDue(options, stopped.signal),
     stop: async () => {
       stopped.abort();
+      await looking;
       clearTimeout(timer);
-      await running;
+      await Promise.all(working.values());
+      await looking;
+      clearTimeout(timer);
     },
   };
 }
 
-async function settleDue(options: SettlerOptions, stopped: AbortSignal): Promise<number> {
-  let settled = 0;
-  for (;;) {
-    const entries = await options.journal.claimUnsettled(batchSize, options.timeout + options.lockTimeout);
-    for (const entry of entries) {
-      if (stopped.aborted) return settled;
-      if (await settleEntry(options, entry, stopped)) settled++;
-    }
-    if (entries.length < batchSize) return settled;
+async function settleAll(options: SettlerOptions, entries: readonly Unsettled[], stopped: AbortSignal): Promise<void> {
+  for (const entry of entries) {
+    if (stopped.aborted) return;
+    await settleEntry(options, entry, stopped);
   }
 }
 
-/** Whether the entry reached a final state. */
-async function settleEntry(options: SettlerOptions, entry: Unsettled, stopped: AbortSignal): Promise<boolean> {
+/** Settles one, or puts it back for later. Throws only where the database is away. */
+async function settleEntry(options: SettlerOptions, entry: Unsettled, stopped: AbortSignal): Promise<void> {
   const { journal, log } = options;
   try {
     const state = await settle(options, entry, stopped);
-    if (state === 'unknown') return false;
-    log.info({ mutation: entry.ticket.id, state }, 'a journal entry was settled');
-    return true;
+    if (state !== 'unknown') log.info({ mutation: entry.ticket.id, state }, 'a journal entry was settled');
   } catch (error) {
-    if (error instanceof NotOwner) return false;
+    if (error instanceof NotOwner) return;
     if (isDatabaseAway(error)) throw error;
     if (!(error instanceof WhoseIsIt)) {
       log.warn({ mutation: entry.ticket.id, error: String(error) }, 'a journal entry could not be settled yet');
@@ -99,10 +118,9 @@ async function settleEntry(options: SettlerOptions, entry: Unsettled, stopped: A
     if (isHopeless(error) && entry.age >= options.giveUpAfter) {
       await journal.finish(options.pool, entry.ticket, { state: 'undecided' });
       log.warn({ mutation: entry.ticket.id }, 'the API cannot tell what became of a journal entry');
-      return true;
+      return;
     }
     await journal.markUnknown(entry.ticket, { settleAfterMs: delay(options, entry) });
-    return false;
   }
 }
 

@@ -157,17 +157,25 @@ class Writer {
   }
 }
 
+/** A busy machine may need more time than a write has here: then it is made once more. */
+async function makeCounter(client: pg.Client, ledger: Ledger, table: Table, marker: string): Promise<string> {
+  const sql = `INSERT INTO ${table.name} (${table.marker}, ${table.counter}) VALUES ($1, 0) RETURNING id`;
+  for (let attempt = 1; ; attempt++) {
+    const told = await tell(client, sql, [marker]);
+    const key = told.kind === 'success' ? told.keys[0] : undefined;
+    // Its note stays empty, and nobody but the counting changes it.
+    ledger.inserted(marker, 1, told.kind === 'success' ? { kind: 'success', keys: [] } : told, '');
+    if (key !== undefined) return key;
+    if (attempt === 10) throw new Error(`the counters could not be made: ${JSON.stringify(told)}`);
+  }
+}
+
 /** The counters of a run, made before anything is struck. */
 async function makeCounters(bench: Bench, ledger: Ledger, name: string): Promise<ReadonlyMap<Table, string>> {
   const client = await bench.client();
   const counters = new Map<Table, string>();
   for (const table of tables) {
-    const marker = `${name} counter`;
-    const sql = `INSERT INTO ${table.name} (${table.marker}, ${table.counter}) VALUES ($1, 0) RETURNING id`;
-    const told = await tell(client, sql, [marker]);
-    const key = told.kind === 'success' ? told.keys[0] : undefined;
-    if (key === undefined) throw new Error(`the counters could not be made: ${JSON.stringify(told)}`);
-    ledger.inserted(marker, 1, { kind: 'success', keys: [] }, '');
+    const key = await makeCounter(client, ledger, table, `${name} counter`);
     ledger.counter(key, 0);
     counters.set(table, key);
   }
