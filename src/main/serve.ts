@@ -19,6 +19,7 @@ import { type Progress, type Sync, startSync } from '../sync/index.js';
 import type { Log } from '../telemetry/index.js';
 import { type Boundary, startSettler, WritePath } from '../write/index.js';
 import { ownConnections } from './own-connections.js';
+import { startPruning } from './prune.js';
 import { clientTls, databaseTarget } from './tls.js';
 
 export interface ServeOptions {
@@ -56,13 +57,19 @@ export interface Timings {
   readonly settleGiveUp: number;
   /** That a request under way has to be answered after its statement was stopped. */
   readonly stopGrace: number;
+  /** Between prunings of the journal. */
+  readonly pruneInterval: number;
   /** After which a process that does not renew its lease counts as dead. */
   readonly lease: number;
 }
 
-const timings: Timings = { settleInterval: 2000, settleGiveUp: 86_400_000, stopGrace: 5000, lease: 30_000 };
-/** Milliseconds between prunings of the journal. */
-const pruneInterval = 600_000;
+const timings: Timings = {
+  settleInterval: 2000,
+  settleGiveUp: 86_400_000,
+  stopGrace: 5000,
+  pruneInterval: 600_000,
+  lease: 30_000,
+};
 /** Bytes of the longest statement that is looked at. */
 const maxInspected = 16 * 1024 * 1024;
 
@@ -126,12 +133,7 @@ async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[])
     giveUpAfter: times.settleGiveUp,
   });
   cleanup.push(() => settler.stop());
-  const pruning = setInterval(() => {
-    journal
-      .prune(config.journal.retention)
-      .catch((error: unknown) => log.warn({ error }, 'pruning the journal failed'));
-  }, pruneInterval);
-  cleanup.push(async () => clearInterval(pruning));
+  cleanup.push(startPruning(journal, config.journal.retention, times.pruneInterval, log));
   const sync = openSync(options, pool, catalog, sessions, lease);
   cleanup.push(() => sync.stop());
   catalog.onChange(() => sync.update());

@@ -56,4 +56,5 @@ export {
   queueStale,
   staleKeys,
   stillStale,
+  writtenSince,
 } from './writes.js';

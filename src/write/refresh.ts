@@ -6,11 +6,13 @@ import {
   beginApply,
   beginWithLocks,
   type Doubt,
+  drawOrder,
   lockKeys,
   lockTableShared,
   noteSeen,
   queueStale,
   type Seen,
+  writtenSince,
 } from '../store/index.js';
 import { tookEffect } from './took-effect.js';
 
@@ -72,7 +74,10 @@ function seenOf(
     }));
 }
 
-/** Reads records by key and stores them, or deletes the rows of those that are gone. */
+/**
+ * Reads records by key and stores them, or deletes the rows of those that are gone. No connection is held while the API
+ * is asked, however long that takes: what another write has changed meanwhile is left alone.
+ */
 export async function refreshRows(
   pool: pg.Pool,
   session: Session,
@@ -81,13 +86,21 @@ export async function refreshRows(
   signal: AbortSignal,
   lockTimeout: number,
 ): Promise<void> {
+  const order = await drawOrder(pool);
+  const current = await session.read(table.resource, keys, signal);
   const client = await pool.connect();
   let broken = true;
   try {
     await beginWithLocks(client, lockKeys(table.oid, keys), lockTimeout);
-    const current = await session.read(table.resource, keys, signal);
     await lockTableShared(client, table.oid);
-    await applyCurrent(client, table, keys, current);
+    const newer = new Set(await writtenSince(client, table.oid, keys, order));
+    const still = [...keys.entries()].filter(([, key]) => !newer.has(key));
+    await applyCurrent(
+      client,
+      table,
+      still.map(([, key]) => key),
+      still.map(([i]) => current[i] ?? null),
+    );
     await client.query('COMMIT');
     broken = false;
   } finally {

@@ -7,9 +7,9 @@
  */
 import type pg from 'pg';
 import type { Catalog, SyncedTable } from '../catalog/index.js';
-import { FaultError } from '../errors/index.js';
+import { type FaultCode, FaultError } from '../errors/index.js';
 import type { Session } from '../provider/index.js';
-import { isDatabaseAway, type Journal, NotOwner, type RowOutcome, type Unsettled } from '../store/index.js';
+import { isDatabaseAway, type Journal, NotOwner, type RowOutcome, sqlstateOf, type Unsettled } from '../store/index.js';
 import type { Known } from './known.js';
 import { settleRows, WhoseIsIt } from './settle-rows.js';
 import type { WriteLog } from './watch.js';
@@ -105,7 +105,7 @@ async function settleAll(options: SettlerOptions, entries: readonly Unsettled[],
 
 /** Settles one, or puts it back for later. Throws only where the database is away. */
 async function settleEntry(options: SettlerOptions, entry: Unsettled, stopped: AbortSignal): Promise<void> {
-  const { journal, log } = options;
+  const { log } = options;
   try {
     const state = await settle(options, entry, stopped);
     if (state !== 'unknown') log.info({ mutation: entry.ticket.id, state }, 'a journal entry was settled');
@@ -115,18 +115,33 @@ async function settleEntry(options: SettlerOptions, entry: Unsettled, stopped: A
     if (!(error instanceof WhoseIsIt)) {
       log.warn({ mutation: entry.ticket.id, error: String(error) }, 'a journal entry could not be settled yet');
     }
-    if (isHopeless(error) && entry.age >= options.giveUpAfter) {
-      await journal.finish(options.pool, entry.ticket, { state: 'undecided' });
-      log.warn({ mutation: entry.ticket.id }, 'the API cannot tell what became of a journal entry');
-      return;
-    }
+    await putBack(options, entry, error).catch((refused: unknown) => {
+      // It took so long that somebody else has it.
+      if (!(refused instanceof NotOwner)) throw refused;
+    });
+  }
+}
+
+async function putBack(options: SettlerOptions, entry: Unsettled, error: unknown): Promise<void> {
+  const { journal, log, pool } = options;
+  if (isHopeless(error) && entry.age >= options.giveUpAfter) {
+    await journal.finish(pool, entry.ticket, { state: 'undecided' });
+    log.warn({ mutation: entry.ticket.id }, 'the API cannot tell what became of a journal entry');
+  } else {
     await journal.markUnknown(entry.ticket, { settleAfterMs: delay(options, entry) });
   }
 }
 
-/** Whether an API that answers can never tell; while it cannot be asked, there is hope. */
+/** The question was given up, or may be answered once an operator has done something. */
+const hopeful: ReadonlySet<FaultCode> = new Set(['write_cancelled', 'write_timed_out', 'credentials_refused']);
+
+/** What passes in the database: conflicts, locks, resources, interventions, the system (manual, appendix A). */
+const passing = /^(?:40|53|55|57|58)/;
+
+/** Whether an API that answers can never tell. While it is slow, or cannot be asked, or a lock is held, there is hope. */
 function isHopeless(error: unknown): boolean {
-  return !(error instanceof FaultError) || error.fault.retry !== 'later';
+  if (error instanceof FaultError) return error.fault.retry !== 'later' && !hopeful.has(error.fault.code);
+  return !passing.test(sqlstateOf(error) ?? '');
 }
 
 /** Milliseconds until the next try: an interval, doubling, at most 5 min; and a look as soon as absence is certain. */

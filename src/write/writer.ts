@@ -116,9 +116,10 @@ export class Writer {
 
   /** Runs the work in the transaction that holds the locks, and commits it. */
   async commit(work: (client: pg.ClientBase) => Promise<void>): Promise<void> {
-    if (this.#inTransaction) await lockTableShared(this.#client, this.#table.oid);
-    else await beginApply(this.#client, this.#table.oid, this.#lockTimeout);
+    const begun = this.#inTransaction;
     this.#inTransaction = true;
+    if (begun) await lockTableShared(this.#client, this.#table.oid);
+    else await beginApply(this.#client, this.#table.oid, this.#lockTimeout);
     await work(this.#client);
     await this.#client.query('COMMIT');
     this.#inTransaction = false;

@@ -24,6 +24,8 @@ export interface Held {
 export class HeldApi {
   /** Which writes are held; the others are answered at once. */
   holds: (batch: Batch) => boolean = () => false;
+  /** What the API says of a write instead of accepting it; null: it accepts. */
+  answers: (batch: Batch) => readonly Outcome[] | null = () => null;
   /** Writes without an answer, in the order in which they came. */
   readonly held: Held[] = [];
   /** Every write, in the order in which they came. */
@@ -53,6 +55,8 @@ export class HeldApi {
     this.#underWay += 1;
     this.most = Math.max(this.most, this.#underWay);
     try {
+      const outcomes = this.answers(batch);
+      if (outcomes !== null) return { outcomes, requests: [] };
       return this.holds(batch) ? await this.#hold(api, batch, signal) : api.accept(batch);
     } finally {
       this.#underWay -= 1;

@@ -1,6 +1,7 @@
 /** Locks in the way of a write: an error while the lock is still held, and before the API is asked. */
 import type pg from 'pg';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { lockTableExclusive } from '../../src/store/index.js';
 import { connect } from '../support/database.js';
 import { sqlstate, World } from './world.js';
 
@@ -91,6 +92,30 @@ describe.each(Object.entries(holders))('a lock of %s', (_, hold) => {
     await client.end();
     expect(await world.age(id)).toBe(goesOn.includes('update') ? 3 : 2);
   });
+});
+
+test('the sync holds the table when the rows are to be committed: in doubt, and nothing is left of it', async () => {
+  const table = world.stack.catalog.find('salesforce', 'contacts');
+  const sync = await world.stack.pool.connect();
+  const client = await world.client();
+  const [id] = await world.make();
+  for (const sql of [`INSERT INTO ${t} (email) VALUES ('in doubt')`, writes.update(id)]) {
+    await sync.query('BEGIN');
+    await lockTableExclusive(sync, table?.oid ?? 0, 1000);
+    expect([sql, await sqlstate(client.query(sql))]).toEqual([sql, '40003']);
+    await sync.query('ROLLBACK');
+    // Whoever gets the connection of that write next finds it as it should be.
+    expect(await Promise.all(Array.from({ length: 20 }, () => sqlstate(world.stack.pool.query('SELECT 1'))))).toEqual(
+      Array.from({ length: 20 }, () => null),
+    );
+  }
+  sync.release();
+  await world.settle();
+  const states = await world.admin('SELECT state FROM upwrite.mutations ORDER BY id DESC LIMIT 2');
+  expect(states).toEqual([{ state: 'applied' }, { state: 'applied' }]);
+  expect([await world.age(id), world.ageUpstream(id)]).toEqual([2, 2]);
+  await client.end();
+  expect(world.stack.complaints.splice(0)).toHaveLength(2);
 });
 
 test('another write of the row that waits for its API', async () => {

@@ -4,15 +4,18 @@
  */
 import type pg from 'pg';
 import { afterEach, beforeAll, expect, test } from 'vitest';
+import { fault } from '../../src/errors/index.js';
 import { sendCancel } from '../support/cancel.js';
 import { connect } from '../support/database.js';
 import { waitFor } from '../support/wait.js';
+import { deferred } from './held-api.js';
 import { sqlstate, World } from './world.js';
 
 const t = 'salesforce.contacts';
 /** Places for writes: three for one table, four for one API. */
 const places = 4;
 const perTable = 3;
+const goneFault = fault('record_gone', { params: { provider: 'salesforce' } });
 
 let world: World;
 
@@ -171,5 +174,36 @@ test('a row lock that is given up in time is waited for', async () => {
   await holder.end();
   expect(await written).toBe(null);
   expect(await world.age(row)).toBe(2);
+  await client.end();
+});
+
+test('an API that is slow to say that records are gone takes no connection from anybody', async () => {
+  const keys = await world.make(30);
+  const { api, server } = world.stack;
+  const client = await world.client();
+  const asked = deferred<void>();
+  let questions = 0;
+  api.hook = async (what) => {
+    if (what !== 'read') return;
+    questions += 1;
+    await asked.promise;
+  };
+  world.api.answers = (batch) =>
+    batch.verb === 'update' ? batch.rows.map(() => ({ kind: 'rejected', fault: goneFault })) : null;
+  for (const id of keys) {
+    api.remove('Contact', id, Date.now());
+    expect(await sqlstate(client.query(`UPDATE ${t} SET age = 2 WHERE id = '${id}'`))).toBe('40001');
+  }
+  world.api.answers = () => null;
+  expect(questions).toBe(keys.length);
+  expect(await sqlstate(client.query(insert('not kept waiting')))).toBe(null);
+  asked.resolve();
+  await waitFor('the rows to be gone', async () => {
+    const own = await connect(server.superuserUrl);
+    const { rowCount } = await own.query(`SELECT FROM ${t} WHERE id = ANY ($1)`, [keys]);
+    await own.end();
+    return rowCount === 0;
+  });
+  api.hook = () => {};
   await client.end();
 });

@@ -20,7 +20,7 @@ import { Relay } from './relay.js';
 
 /** Milliseconds that a write may take, and beyond which an API is not working on it any more. */
 export const writeTimeout = 1500;
-export const settleAfter = 1000;
+export const settleAfter = 2500;
 
 const writes = {
   timeout: `${writeTimeout}ms`,
