@@ -2,10 +2,19 @@
 /** The composition root: the only place, with its folder main/, where the rooms are tied together. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Command, checkCommand, type Io, runCli, startEmbedded, stopRequested } from './cli/index.js';
+import {
+  type Command,
+  checkCommand,
+  type Io,
+  operateCommands,
+  runCli,
+  startEmbedded,
+  stopRequested,
+} from './cli/index.js';
 import { parseDatabaseUrl } from './config/index.js';
-import { demoCommand } from './main/demo.js';
+import { operateOptions } from './main/operate.js';
 import { serve } from './main/serve.js';
+import { syncCommand } from './main/work.js';
 import { createKit, createRegistry, type Registry, silentLog } from './provider/index.js';
 import { createLog } from './telemetry/index.js';
 
@@ -21,6 +30,7 @@ function startCommand(registry: Registry): Command {
   return {
     summary: 'serves the configured connections until SIGINT or SIGTERM',
     takesConfig: true,
+    options: { 'no-sync': { summary: 'serves clients only; "upwrite sync" processes keep the tables fresh' } },
     run: async (context) => {
       const config = context.config();
       const stop = stopRequested();
@@ -36,6 +46,7 @@ function startCommand(registry: Registry): Command {
           database,
           registry,
           log,
+          work: context.options['no-sync'] !== true,
           ...(embedded === null ? {} : { grant: { write: ['app'] } }),
         });
         process.on('SIGHUP', () => reload(running.reload, log));
@@ -50,6 +61,18 @@ function startCommand(registry: Registry): Command {
       }
       return 0;
     },
+  };
+}
+
+/**
+ * `upwrite demo`, what `npm start` runs: everything on this machine, a tour of it, and then it stays up. It has the
+ * stand-ins of all APIs with it, which no other command should have to load.
+ */
+function demoCommand(registry: Registry): Command {
+  return {
+    summary: 'starts everything on this machine with sandboxes in place of the APIs, and shows it working',
+    takesConfig: false,
+    run: async (context) => (await import('./main/demo.js')).demo(context, registry),
   };
 }
 
@@ -79,6 +102,8 @@ async function main(): Promise<number> {
     providers,
     commands: new Map<string, Command>([
       ['start', startCommand(registry)],
+      ['sync', syncCommand(registry)],
+      ...operateCommands(operateOptions),
       [
         'check',
         checkCommand({

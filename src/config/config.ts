@@ -36,6 +36,8 @@ export interface TableSelection {
   /** The table's name; absent: the resource's. */
   readonly table?: string;
   readonly columns: ColumnSelection;
+  /** How old it may be at most, in milliseconds; absent: as `SyncConfig.interval`. */
+  readonly maxAge?: number;
   /** A condition in SQL over the table's columns; only records that fulfil it are synced. */
   readonly where?: string;
 }
@@ -73,10 +75,22 @@ export interface WritesConfig {
 }
 
 export interface SyncConfig {
-  /** From one look for changes to the next. */
-  readonly interval: number;
+  /** From one look for changes to the next; absent: as the API's quota allows. */
+  readonly interval?: number;
   /** From one full listing to the next, where the API does not list deletions. */
   readonly sweep: number;
+  /** Jobs that one process works on at once. */
+  readonly jobs: number;
+}
+
+export interface AdminConfig {
+  /** Absent: no HTTP listener. */
+  readonly listen?: { readonly host: string; readonly port: number };
+}
+
+export interface HealthConfig {
+  /** URL that is told of changes of a table's state. It may hold a secret: never to be logged. */
+  readonly hook?: string;
 }
 
 export interface Config {
@@ -91,6 +105,8 @@ export interface Config {
   readonly transactions: 'escape' | 'reject';
   readonly writes: WritesConfig;
   readonly sync: SyncConfig;
+  readonly admin: AdminConfig;
+  readonly health: HealthConfig;
   readonly journal: { readonly retention: number };
   readonly shutdown: { readonly grace: number };
   readonly log: {

@@ -155,9 +155,13 @@ function asObject(value: unknown): Readonly<Record<string, unknown>> {
 }
 
 function complete(parsed: ParsedConfig, file: string, directory: string): Config {
-  const { database, tls, connections, ...rest } = parsed;
+  const { database, tls, connections, sync, admin, health, ...rest } = parsed;
+  const { interval, ...syncRest } = sync;
   return {
     ...rest,
+    sync: { ...syncRest, ...(interval === undefined ? {} : { interval }) },
+    admin: admin.listen === undefined ? {} : { listen: admin.listen },
+    health: health.hook === undefined ? {} : { hook: health.hook },
     file,
     ...(database === undefined ? {} : { database }),
     tls: completeTls(tls, directory),
@@ -189,7 +193,7 @@ function completeConnection(name: string, connection: ParsedConnection): Connect
   };
 }
 
-function completeTable([resource, { table, columns, where }]: [
+function completeTable([resource, { table, columns, where, max_age: maxAge }]: [
   string,
   NonNullable<ParsedConnection['tables']>[string],
 ]): TableSelection {
@@ -199,6 +203,7 @@ function completeTable([resource, { table, columns, where }]: [
     ...(table === undefined ? {} : { table }),
     columns: { ...selection, ...(include === undefined ? {} : { include }) },
     ...(where === undefined ? {} : { where }),
+    ...(maxAge === undefined ? {} : { maxAge }),
   };
 }
 

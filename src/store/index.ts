@@ -35,17 +35,24 @@ export {
   unlockSession,
 } from './locks.js';
 export { type MigrationResult, migrate } from './migrate.js';
-export { canBecome, isFinal, type MutationState, statesBefore } from './states.js';
 export {
   type Advance,
+  type Busy,
+  type Claim,
   NotWorker,
   type Position,
+  type Positions,
+  positions,
+} from './positions.js';
+export { canBecome, isFinal, type MutationState, statesBefore } from './states.js';
+export {
   type StoredTable,
   type TableHealth,
   type TableState,
   type Tables,
   tables,
 } from './tables.js';
+export { pauseTable, resumeTable, resyncTable, type TableName } from './wishes.js';
 export {
   countSwept,
   drawOrder,

@@ -9,7 +9,8 @@ let bench: Bench;
 
 beforeAll(async () => {
   // Time enough for a loaded machine: nothing here is to be refused.
-  bench = await Bench.start(2, '1s', { timeout: '60s', lockTimeout: '30s', queueTimeout: '30s' });
+  const writes = { timeout: '60s', lockTimeout: '30s', queueTimeout: '30s' };
+  bench = await Bench.start(2, { syncInterval: '1s', writes });
 }, 120_000);
 
 afterAll(() => bench?.stop());

@@ -132,7 +132,7 @@ export function testMatrix(faults: readonly FaultKind[]): void {
 
   beforeAll(async () => {
     // The sync's locks would come between writes that are held; it has its turn when an Upwrite starts.
-    bench = await Bench.start(1, '1h');
+    bench = await Bench.start(1, { syncInterval: '1h' });
     before = await knownKeys(bench);
   });
   afterAll(() => bench?.stop());

@@ -93,7 +93,7 @@ class Writer {
       try {
         this.#client = await this.#scene.bench.client(this.#upwrite);
       } catch (error) {
-        if (attempt > 400) throw error;
+        if (attempt > 400 * this.#scene.bench.pace) throw error;
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
     }
@@ -199,7 +199,7 @@ async function armApi(bench: Bench, kind: (typeof apiFaults)[number], next: Rand
       break;
     case 'answers too late':
       // It is applied in time.
-      await add({ kind: 'delay', ms: 2000, phase: 'after' });
+      await add({ kind: 'delay', ms: bench.writeTimeout + 500, phase: 'after' });
       break;
     case 'answers 503':
       await add({ kind: 'respond', status: 503, body: 'Service Unavailable' });

@@ -38,7 +38,7 @@ export async function knownKeys(bench: Bench): Promise<ReadonlySet<string>> {
 }
 
 /** Waits until no journal entry is without a final state. */
-export async function settled(bench: Bench, deadlineMs = 30_000): Promise<void> {
+export async function settled(bench: Bench, deadlineMs = 30_000 * bench.pace): Promise<void> {
   await waitFor(
     'every journal entry to be settled',
     async () => {
@@ -105,7 +105,7 @@ async function differences(bench: Bench, api: Api): Promise<readonly string[]> {
 }
 
 /** Waits until the tables equal the APIs' records; answers what still differs at the deadline. */
-async function drift(bench: Bench, deadlineMs = 15_000): Promise<readonly string[]> {
+async function drift(bench: Bench, deadlineMs = 15_000 * bench.pace): Promise<readonly string[]> {
   const end = Date.now() + deadlineMs;
   for (;;) {
     const found = (await Promise.all(apis.map((api) => differences(bench, api)))).flat();
