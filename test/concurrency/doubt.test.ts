@@ -4,6 +4,7 @@
  */
 import pg from 'pg';
 import { afterEach, beforeAll, expect, test } from 'vitest';
+import { sendCancel } from '../support/cancel.js';
 import { World } from './world.js';
 
 const t = 'salesforce.contacts';
@@ -23,7 +24,6 @@ const raise = (id: string): string => `UPDATE ${t} SET age = age + 1 WHERE id = 
 /** Runs a statement whose request is never answered; the journal entry that its error names. */
 async function doubtful(sql: string, id: string, applied: boolean): Promise<string> {
   const client = await world.client();
-  await client.query('SET statement_timeout = 200');
   world.api.holds = (batch) => batch.rows[0]?.key === id;
   const work = client.query(sql).then(
     () => null,
@@ -31,6 +31,7 @@ async function doubtful(sql: string, id: string, applied: boolean): Promise<stri
   );
   await world.api.untilHeld(1);
   if (applied) world.api.held[0]?.apply();
+  await sendCancel(world.stack.port, client);
   const error = await work;
   world.api.letGo();
   await client.end();
