@@ -11,6 +11,7 @@ import {
   type Resource,
   snakeCase,
   type WriteLimit,
+  type Writes,
 } from '../../src/provider/index.js';
 import type { CustomObject, Property } from './answers.js';
 
@@ -219,13 +220,20 @@ export function toResource(object: ObjectChoice, properties: readonly Property[]
   const version = versionFields
     .map((field) => columns.find((candidate) => candidate.field === field))
     .find((candidate) => candidate !== undefined);
+  const upserts = columns.some((candidate) => candidate.upsertKey === true);
+  const writes: Writes = {
+    insert: insertLimit,
+    update: batchWrites,
+    delete: batchWrites,
+    ...(upserts ? { upsert: { ...batchWrites, keyColumns: 1 } } : {}),
+  };
   return {
     name: object.table,
     object: object.path,
     key: keyColumn.name,
     columns: [keyColumn, ...columns],
     ...(version === undefined ? {} : { version: version.name }),
-    writes: { insert: insertLimit, update: batchWrites, delete: batchWrites },
+    writes,
     pull: { incremental: version !== undefined, deletions: version === undefined ? 'sweep' : 'listed' },
     ...(object.label === undefined ? {} : { comment: object.label }),
   };

@@ -1,7 +1,14 @@
 export { type CheckOptions, checkCommand, type Finding } from './check.js';
 export type { Command, CommandArguments, CommandContext, CommandOption, Commands, Io } from './command.js';
 export { clientConfig, mayGoWithoutTls } from './database.js';
-export { type Embedded, type EmbeddedOptions, embeddedUrl, FolderInUse, startEmbedded } from './embedded/index.js';
+export {
+  type Embedded,
+  type EmbeddedOptions,
+  embeddedUrl,
+  FolderInUse,
+  freePort,
+  startEmbedded,
+} from './embedded/index.js';
 export { type OperateOptions, operateCommands } from './operate.js';
 export { type CliOptions, describeFailure, exitCodes, runCli } from './run.js';
 export { type StopSignal, stopRequested } from './signals.js';

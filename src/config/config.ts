@@ -46,6 +46,7 @@ export interface LimitsConfig {
   readonly insert?: number;
   readonly update?: number;
   readonly delete?: number;
+  readonly upsert?: number;
 }
 
 export interface ConnectionConfig {
@@ -57,6 +58,8 @@ export interface ConnectionConfig {
   readonly tables?: readonly TableSelection[];
   /** Rows per statement, instead of the provider's own limits. */
   readonly limits: LimitsConfig;
+  /** Whether webhooks are registered and taken. */
+  readonly webhooks: boolean;
   /** Everything else in the connection, `auth` among it: for the provider's `parseConfig`. Never to be logged. */
   readonly settings: Readonly<Record<string, unknown>>;
 }
@@ -93,6 +96,13 @@ export interface HealthConfig {
   readonly hook?: string;
 }
 
+export interface WebhooksConfig {
+  /** The public address, without a slash at its end; absent: no webhooks. */
+  readonly url?: string;
+  /** Where deliveries are taken. */
+  readonly listen: { readonly host: string; readonly port: number };
+}
+
 export interface Config {
   /** The file that it was read from; absent: the built-in defaults. */
   readonly file?: string;
@@ -100,6 +110,7 @@ export interface Config {
   /** Absent: the embedded Postgres. */
   readonly database?: DatabaseTarget;
   readonly tls: TlsConfig;
+  readonly webhooks: WebhooksConfig;
   readonly connections: readonly ConnectionConfig[];
   /** Writes inside a transaction block: `escape` it with a warning, or are refused. */
   readonly transactions: 'escape' | 'reject';

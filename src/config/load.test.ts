@@ -67,12 +67,14 @@ connections:
   second:
     provider: salesforce
     schema: sf2
+    webhooks: false
     tables: [contacts]
 transactions: reject
 writes: { maxInFlight: 5, queueTimeout: 1s, lockTimeout: 100ms, timeout: 2m, settleAfter: 5m }
 sync: { interval: 5m, sweep: 1d }
 journal: { retention: 7d }
 shutdown: { grace: 5s }
+webhooks: { url: "https://hooks.example/upwrite/", listen: 0.0.0.0:8080 }
 log: { level: debug, format: pretty }
 `,
     { ...options, file: '/etc/upwrite/upwrite.yaml' },
@@ -107,6 +109,7 @@ log: { level: debug, format: pretty }
           { resource: 'leads', columns: { include: ['id', 'email'], exclude: [], rename: {} } },
         ],
         limits: { insert: 50 },
+        webhooks: true,
       },
       {
         name: 'second',
@@ -115,15 +118,29 @@ log: { level: debug, format: pretty }
         settings: {},
         tables: [{ resource: 'contacts', columns: { exclude: [], rename: {} } }],
         limits: {},
+        webhooks: false,
       },
     ],
+    admin: {},
+    health: {},
+    webhooks: { url: 'https://hooks.example/upwrite', listen: { host: '0.0.0.0', port: 8080 } },
     transactions: 'reject',
     writes: { maxInFlight: 5, queueTimeout: 1_000, lockTimeout: 100, timeout: 120_000, settleAfter: 300_000 },
-    sync: { interval: 300_000, sweep: 86_400_000 },
+    sync: { interval: 300_000, sweep: 86_400_000, jobs: 16 },
     journal: { retention: 604_800_000 },
     shutdown: { grace: 5_000 },
     log: { level: 'debug', format: 'pretty' },
   });
+});
+
+test.each([
+  'http://hooks.example',
+  'https://hooks.example/?a=1',
+  'https://user@hooks.example',
+  'hooks.example',
+  'ftp://hooks.example',
+])('%s is no public address', (url) => {
+  expect(() => parseConfig(`webhooks: { url: "${url}" }`, options)).toThrow('must be an https:// address');
 });
 
 test('a secret of digits stays text, a number may come from the environment', () => {

@@ -130,7 +130,7 @@ function knownKeys(schema: z.ZodType, path: Path): readonly string[] {
   return typeof at === 'object' ? Object.keys(at.properties ?? {}) : [];
 }
 
-const ownConnectionKeys = ['provider', 'auth', 'schema', 'tables', 'limits'];
+const ownConnectionKeys = ['provider', 'auth', 'schema', 'tables', 'limits', 'webhooks'];
 
 /** A connection may hold keys that only its provider knows; one that is nearly ours is a slip all the same. */
 function connectionProblems(source: Source, providers: readonly string[] | undefined): readonly Problem[] {
@@ -155,7 +155,7 @@ function asObject(value: unknown): Readonly<Record<string, unknown>> {
 }
 
 function complete(parsed: ParsedConfig, file: string, directory: string): Config {
-  const { database, tls, connections, sync, admin, health, ...rest } = parsed;
+  const { database, tls, webhooks, connections, sync, admin, health, ...rest } = parsed;
   const { interval, ...syncRest } = sync;
   return {
     ...rest,
@@ -165,6 +165,7 @@ function complete(parsed: ParsedConfig, file: string, directory: string): Config
     file,
     ...(database === undefined ? {} : { database }),
     tls: completeTls(tls, directory),
+    webhooks: { listen: webhooks.listen, ...(webhooks.url === undefined ? {} : { url: webhooks.url }) },
     connections: Object.entries(connections).map(([name, connection]) => completeConnection(name, connection)),
   };
 }
@@ -182,13 +183,14 @@ function completeTls({ mode, cert, key, minVersion }: ParsedConfig['tls'], direc
 type ParsedConnection = ParsedConfig['connections'][string];
 
 function completeConnection(name: string, connection: ParsedConnection): ConnectionConfig {
-  const { provider, schema, tables, limits, ...settings } = connection;
+  const { provider, schema, tables, limits, webhooks, ...settings } = connection;
   return {
     name,
     provider,
     schema: schema ?? name,
     ...(tables === undefined ? {} : { tables: Object.entries(tables).map(completeTable) }),
     limits: withoutUndefined(limits),
+    webhooks,
     settings,
   };
 }
@@ -207,11 +209,13 @@ function completeTable([resource, { table, columns, where, max_age: maxAge }]: [
   };
 }
 
-function withoutUndefined({ insert, update, delete: remove }: ParsedConnection['limits']): ConnectionConfig['limits'] {
+function withoutUndefined(limits: ParsedConnection['limits']): ConnectionConfig['limits'] {
+  const { insert, update, delete: remove, upsert } = limits;
   return {
     ...(insert === undefined ? {} : { insert }),
     ...(update === undefined ? {} : { update }),
     ...(remove === undefined ? {} : { delete: remove }),
+    ...(upsert === undefined ? {} : { upsert }),
   };
 }
 

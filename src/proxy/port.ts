@@ -21,6 +21,9 @@ export interface MutationPort {
    * database's own error.
    */
   run(session: LentSession): Promise<MutationResult>;
-  /** The API request that a mutation of the table would be, in lines for EXPLAIN (ASCII). Asks nobody. */
-  explain(tableOid: number, verb: MutationVerb): readonly string[];
+  /**
+   * The API request that a mutation of the table would be, in lines for EXPLAIN (ASCII); `conflict` are the columns of an
+   * upsert's target. Asks nobody.
+   */
+  explain(tableOid: number, verb: MutationVerb, conflict: readonly string[]): readonly string[];
 }

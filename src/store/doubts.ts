@@ -3,6 +3,7 @@
  * the earlier one took effect; so what the API has of the record just before is noted in the earlier one's intent.
  */
 import type { Json, Queryable } from './database.js';
+import type { JournalVerb } from './journal.js';
 
 /** A row of a write without a final outcome. */
 export interface Doubt {
@@ -11,7 +12,7 @@ export interface Doubt {
   /** The row's place in it, from 1. */
   readonly row: number;
   readonly key: string;
-  readonly verb: 'insert' | 'update' | 'delete';
+  readonly verb: JournalVerb;
   readonly values: Readonly<Record<string, Json>>;
   /** Nothing has been noted of it yet. */
   readonly open: boolean;
@@ -36,6 +37,17 @@ const doubtsSql = `
 export async function doubtsOf(db: Queryable, tableOid: number, keys: readonly string[]): Promise<readonly Doubt[]> {
   const result = await db.query<Doubt>({ name: 'upwrite_doubts', text: doubtsSql, values: [tableOid, keys] });
   return result.rows;
+}
+
+/** What was noted of an entry's rows, by their place from 0. True to the moment only under the locks of their records. */
+export async function seenRows(db: Queryable, mutation: string): Promise<ReadonlyMap<number, boolean>> {
+  const result = await db.query<{ row: number; seen: boolean }>(
+    `SELECT e.ordinality::int - 1 AS row, (e.value -> 'seen')::boolean AS seen
+     FROM upwrite.mutation_intents i, jsonb_array_elements(i.intent) WITH ORDINALITY e
+     WHERE i.mutation_id = $1 AND e.value ? 'seen'`,
+    [mutation],
+  );
+  return new Map(result.rows.map(({ row, seen }) => [row, seen]));
 }
 
 /** Notes what was seen, each row once: a later look would see the writes in between. */

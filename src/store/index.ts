@@ -8,12 +8,42 @@ export {
   type Queryable,
   sqlstateOf,
 } from './database.js';
-export { type Doubt, doubtsOf, noteSeen, type Seen } from './doubts.js';
+export {
+  type DeliveryNote,
+  dropExpectations,
+  dropPing,
+  type Expectation,
+  listPings,
+  noteDeliveries,
+  noteExpectations,
+  notePings,
+  type Ping,
+  postponeExpectations,
+  pruneDeliveries,
+  tablesWithDueExpectations,
+  tablesWithQueue,
+  takeExpectations,
+} from './deliveries.js';
+export { type Doubt, doubtsOf, noteSeen, type Seen, seenRows } from './doubts.js';
+export {
+  beginHook,
+  countDeliveries,
+  forgetHook,
+  forgetOldHooks,
+  type HookState,
+  hookCursor,
+  hookRegistered,
+  listHooks,
+  noteHook,
+  type StoredHook,
+  setHookCursor,
+} from './hooks.js';
 export {
   type Claimed,
   type IntentRow,
   type Journal,
   type JournalEntry,
+  type JournalVerb,
   NotOwner,
   openJournal,
   type Report,
@@ -26,11 +56,14 @@ export { type Lease, type LeaseOptions, takeLease } from './lease.js';
 export {
   beginApply,
   beginWithLocks,
+  conflictLocks,
   lockKey,
   lockKeys,
   lockSession,
   lockTableExclusive,
   lockTableShared,
+  lockTablesShared,
+  runAlone,
   tableLockKey,
   unlockSession,
 } from './locks.js';
@@ -52,7 +85,7 @@ export {
   type Tables,
   tables,
 } from './tables.js';
-export { pauseTable, resumeTable, resyncTable, type TableName } from './wishes.js';
+export { isPaused, pauseTable, resumeTable, resyncTable, type TableName } from './wishes.js';
 export {
   countSwept,
   drawOrder,

@@ -7,7 +7,11 @@
  *   transaction in which the sync merges a page. A page holds thousands of keys, and taking a lock for each would fill
  *   the server's lock table; the table lock costs one, and it makes the sync see every write that was applied before.
  *
- * Always in this order: key locks sorted, then the table lock, then rows. So no two of them can wait for each other.
+ * - A **value lock** (exclusive, one a row) is held by an upsert in the same way: two that would make the same record
+ *   take turns, whether or not the record is here.
+ *
+ * Always in this order: value locks sorted, key locks sorted, then the table lock, then rows. So no two of them can wait
+ * for each other.
  */
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
@@ -19,8 +23,21 @@ export function lockKey(text: string): bigint {
 
 /** The advisory lock keys of records of a table: sorted, without duplicates. */
 export function lockKeys(tableOid: number, keys: readonly string[]): bigint[] {
-  const unique = new Set(keys.map((key) => lockKey(`${tableOid}\0${key}`)));
+  return sortedLocks(keys.map((key) => `${tableOid}\0${key}`));
+}
+
+function sortedLocks(texts: readonly string[]): bigint[] {
+  const unique = new Set(texts.map(lockKey));
   return [...unique].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+}
+
+/**
+ * The advisory lock keys of values that upserts find records by, each given as one text: sorted, without duplicates. An
+ * API may take values that differ in case only for the same, and so do the locks.
+ */
+export function conflictLocks(tableOid: number, columns: readonly string[], values: readonly string[]): bigint[] {
+  const place = `${tableOid}\0upsert\0${columns.join('\0')}`;
+  return sortedLocks(values.map((value) => `${place}\0${value.toLowerCase()}`));
 }
 
 /** The advisory lock key of a table as a whole. */
@@ -83,4 +100,42 @@ export async function lockTableExclusive(client: pg.ClientBase, tableOid: number
     `SET LOCAL lock_timeout = ${milliseconds(timeoutMs)};
      SELECT pg_advisory_xact_lock('${tableLockKey(tableOid)}'::bigint)`,
   );
+}
+
+/** Within a transaction, before it touches rows that belong to several tables: keeps merges of them all out. */
+export async function lockTablesShared(
+  client: pg.ClientBase,
+  tableOids: readonly number[],
+  timeoutMs: number,
+): Promise<void> {
+  const keys = [...new Set(tableOids)].map(tableLockKey).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+  await client.query(
+    `SET LOCAL lock_timeout = ${milliseconds(timeoutMs)};
+     SELECT pg_advisory_xact_lock_shared(k) FROM unnest('{${keys.join(',')}}'::bigint[]) AS k`,
+  );
+}
+
+/**
+ * Runs `work` while no other process runs work of that name; null, and nothing is run, where one does. The lock is that of
+ * a connection, so that it ends with the process.
+ */
+export async function runAlone<T>(pool: pg.Pool, name: string, work: () => Promise<T>): Promise<{ done: T } | null> {
+  const client = await pool.connect();
+  const key = lockKey(name).toString();
+  let broken = true;
+  try {
+    const result = await client.query<{ got: boolean }>('SELECT pg_try_advisory_lock($1) AS got', [key]);
+    if (result.rows[0]?.got !== true) {
+      broken = false;
+      return null;
+    }
+    try {
+      return { done: await work() };
+    } finally {
+      await client.query('SELECT pg_advisory_unlock($1)', [key]);
+      broken = false;
+    }
+  } finally {
+    client.release(broken);
+  }
 }

@@ -11,7 +11,7 @@ export type OldRows = ReadonlyMap<string, string>;
 
 /**
  * The rows to send. A column that the API sets itself may be named by the statement only where that changes nothing:
- * DEFAULT or NULL in an insert, its old value in an update. Anything else is `read_only_column`.
+ * DEFAULT or NULL in an insert, DEFAULT in an upsert, its old value in an update. Anything else is `read_only_column`.
  */
 export function batchRows(
   table: SyncedTable,
@@ -22,7 +22,7 @@ export function batchRows(
   const statement = randomUUID();
   const columns = new Map(table.resource.columns.map((column) => [column.name, column]));
   return rows.map((row, index) => ({
-    key: facts.verb === 'insert' ? null : row.key,
+    key: facts.verb === 'insert' || facts.verb === 'upsert' ? null : row.key,
     values: facts.verb === 'delete' ? {} : assignedValues(table, facts, columns, row, index, old),
     idempotencyKey: `${statement}-${index}`,
     ...(facts.verb === 'update' ? oldValues(columns, facts, old.get(row.key)) : {}),
@@ -57,7 +57,7 @@ function assignedValues(
     const column = columns.get(name);
     const text = row.values[i] ?? null;
     if (facts.defaults[index]?.[i] === true) continue;
-    if (column !== undefined && (facts.verb === 'insert' ? column.insertable : column.updatable)) {
+    if (column !== undefined && isAssignable(facts, column)) {
       values[name] = exactValue(table, column, text);
     } else if (!changesNothing(table, facts, row, name, text, old)) {
       refuseColumn(table, facts, name);
@@ -78,6 +78,11 @@ function exactValue(table: SyncedTable, column: Column, text: string | null): Js
   });
 }
 
+function isAssignable(facts: MutationFacts, { insertable, updatable }: Column): boolean {
+  if (facts.verb === 'upsert') return insertable && updatable;
+  return facts.verb === 'insert' ? insertable : updatable;
+}
+
 function changesNothing(
   table: SyncedTable,
   facts: MutationFacts,
@@ -86,6 +91,7 @@ function changesNothing(
   text: string | null,
   old: OldRows,
 ): boolean {
+  if (facts.verb === 'upsert') return false;
   if (facts.verb === 'insert') return text === null || (name === table.resource.key && isProvisionalKey(text));
   const before = old.get(row.key);
   return before !== undefined && member(before, name) === member(row.base, name);

@@ -5,6 +5,7 @@
 import pg from 'pg';
 import { afterEach, beforeAll, expect, test } from 'vitest';
 import { sendCancel } from '../support/cancel.js';
+import { deferred } from './held-api.js';
 import { World } from './world.js';
 
 const t = 'salesforce.contacts';
@@ -90,4 +91,26 @@ test('several rows, of which others write some', async () => {
   expect((await told(raise(b))).rows).toEqual([{ age: 3 }]);
   expect(await finalState(mutation)).toEqual({ state: 'applied', applied_rows: 3 });
   expect(await Promise.all([a, b, c].map((id) => world.age(id)))).toEqual([2, 3, 2]);
+});
+
+test('another write comes between the settler’s taking the entry and its look', async () => {
+  const [id] = await world.make();
+  const mutation = await doubtful(raise(id), id, false);
+  // The next write has the record's lock, and has not yet seen what the API has of it.
+  const { api } = world.stack;
+  const looks = deferred<void>();
+  const goOn = deferred<void>();
+  api.hook = async (what) => {
+    api.hook = () => {};
+    if (what !== 'read') return;
+    looks.resolve();
+    await goOn.promise;
+  };
+  const next = told(raise(id));
+  await looks.promise;
+  const state = finalState(mutation);
+  await world.untilWaiting('advisory');
+  goOn.resolve();
+  expect((await next).rows).toEqual([{ age: 2 }]);
+  expect(await state).toEqual({ state: 'refused', applied_rows: 0 });
 });

@@ -6,9 +6,10 @@ import type { Resource } from '../../src/provider/index.js';
 import { type ProxyOptions, startProxy } from '../../src/proxy/index.js';
 import { createAnalyser } from '../../src/sql/index.js';
 import { type Journal, migrate, openJournal, tables, takeLease } from '../../src/store/index.js';
-import { WritePath, type WritePathOptions } from '../../src/write/index.js';
+import { startSettler, WritePath, type WritePathOptions } from '../../src/write/index.js';
 import { ownPool } from './database.js';
 import { startTestPostgres, type TestPostgres, type TestPostgresOptions } from './postgres.js';
+import { waitFor } from './wait.js';
 import { type WritableApi, writableApi } from './writable-api.js';
 
 export interface Stack {
@@ -25,6 +26,8 @@ export interface Stack {
   readonly pool: pg.Pool;
   /** What the proxy logged as warning or error. */
   readonly complaints: string[];
+  /** Settles what is due until the condition holds; an entry as old as `certainAfter` milliseconds is certain. */
+  settle(certainAfter: number, until: () => Promise<boolean>): Promise<void>;
 }
 
 export interface StackOptions {
@@ -92,7 +95,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       transactions: options.transactions ?? 'escape',
       lockTimeout: options.write?.lockTimeout ?? 2000,
       run: (session) => writes.run(session),
-      explain: (oid, verb) => writes.explain(oid, verb),
+      explain: (oid, verb, conflict) => writes.explain(oid, verb, conflict),
     },
     log,
     ...options.proxy,
@@ -113,6 +116,23 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     journal,
     pool,
     complaints,
+    settle: async (certainAfter, until) => {
+      const settler = startSettler({
+        pool,
+        catalog,
+        journal,
+        session: () => api.session,
+        known: writes.known,
+        log,
+        interval: 20,
+        timeout: 5000,
+        lockTimeout: 2000,
+        certainAfter,
+        giveUpAfter: 3_600_000,
+      });
+      await waitFor('the journal to be settled', until);
+      await settler.stop();
+    },
   };
 }
 

@@ -3,12 +3,14 @@
  * are; its Execute, or a Query that holds one, is taken out of the stream and run by the write path.
  */
 import { serialize } from 'pg-protocol';
-import { type Analysis, type RelationName, type Statement, screen } from '../../sql/index.js';
+import { type Analysis, type Mutation, type RelationName, type Statement, screen } from '../../sql/index.js';
 import {
   Back,
   commandComplete,
   errorResponse,
   Front,
+  type ParseMessage,
+  parseMessage,
   portalSuspended,
   readBind,
   readExecute,
@@ -23,6 +25,7 @@ import { Performer } from './performer.js';
 import { type KnownPortal, type PortalResult, preparedStatement, Registry } from './registry.js';
 import { type MutationAnswer, Runner, type RunnerSession } from './runner.js';
 import { Script } from './script.js';
+import { upsertWithin } from './upsert.js';
 import { type Work, workOf } from './work.js';
 
 /** A text that begins a transaction. */
@@ -158,18 +161,36 @@ export class Interception implements Interceptor {
       );
       return 'pass';
     }
-    const register = (known: Analysis): Verdict => {
+    const register = (known: Analysis): Verdict | Promise<Verdict> => {
       const only = known.kind === 'statements' && known.statements.length === 1 ? known.statements[0] : undefined;
       const work = only?.kind === 'deallocate' ? only : only === undefined ? null : this.#workOf(only);
-      this.#registry.parsed(
-        parse.name,
-        work === null
-          ? null
-          : { name: parse.name, work, text: Buffer.from(parse.text), declaredTypes: parse.parameterTypes },
-      );
-      return 'pass';
+      if (only === undefined || work === null) {
+        this.#registry.parsed(parse.name, null);
+        return 'pass';
+      }
+      const held = { ...parse, text: Buffer.from(parse.text) };
+      this.#registry.parsed(parse.name, { ...held, work, declaredTypes: parse.parameterTypes });
+      const upsert = upsertWithin(only);
+      return upsert === null ? 'pass' : this.#during((dialogue) => this.#parseUpsert(dialogue, held, upsert));
     };
     return analysis instanceof Promise ? analysis.then(register) : register(analysis);
+  }
+
+  /** The database parses an upsert in the form that it can take; one that cannot be an API request fails here. */
+  async #parseUpsert(dialogue: Dialogue, parse: ParseMessage, upsert: Mutation): Promise<Verdict> {
+    const { pipeline } = this.#session;
+    if (pipeline.status === 'E' && !pipeline.executed) return 'pass';
+    try {
+      const { text } = parse;
+      const changed = await this.#performer.upsertText(upsert, text, { start: 0, end: text.length });
+      if (changed === null) return 'pass';
+      dialogue.send(parseMessage(parse.name, changed, parse.parameterTypes), serialize.flush());
+      this.#session.toClient(await dialogue.next());
+    } catch (error) {
+      this.#registry.parsed(parse.name, null);
+      this.#session.toClient(await this.#runner.fail(error));
+    }
+    return 'consumed';
   }
 
   #execute(message: Buffer): Verdict | Promise<Verdict> {

@@ -10,10 +10,12 @@ import { journal } from './journal.js';
 import type { Migration } from './migration.js';
 import { sync } from './sync.js';
 import { tables } from './tables.js';
+import { upserts } from './upserts.js';
+import { webhooks } from './webhooks.js';
 
 export type { Migration } from './migration.js';
 
-export const migrations: readonly Migration[] = [journal, tables, sync];
+export const migrations: readonly Migration[] = [journal, tables, upserts, sync, webhooks];
 
 /**
  * Run at the end of every step: whatever a database's default privileges gave to others is taken back, and every role
