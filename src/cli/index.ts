@@ -11,4 +11,5 @@ export {
 } from './embedded/index.js';
 export { type OperateOptions, operateCommands } from './operate.js';
 export { type CliOptions, describeFailure, exitCodes, runCli } from './run.js';
+export { hasChanges, showPlan } from './show-plan.js';
 export { type StopSignal, stopRequested } from './signals.js';

@@ -82,6 +82,8 @@ export interface SyncConfig {
   readonly interval?: number;
   /** From one full listing to the next, where the API does not list deletions. */
   readonly sweep: number;
+  /** From one look at an API's description to the next. */
+  readonly describe: number;
   /** Jobs that one process works on at once. */
   readonly jobs: number;
 }
@@ -114,6 +116,8 @@ export interface Config {
   readonly connections: readonly ConnectionConfig[];
   /** Writes inside a transaction block: `escape` it with a warning, or are refused. */
   readonly transactions: 'escape' | 'reject';
+  /** Whether tables follow the API's description by themselves, or by `upwrite apply` only. */
+  readonly schemaChanges: 'auto' | 'manual';
   readonly writes: WritesConfig;
   readonly sync: SyncConfig;
   readonly admin: AdminConfig;

@@ -70,8 +70,9 @@ connections:
     webhooks: false
     tables: [contacts]
 transactions: reject
+schemaChanges: manual
 writes: { maxInFlight: 5, queueTimeout: 1s, lockTimeout: 100ms, timeout: 2m, settleAfter: 5m }
-sync: { interval: 5m, sweep: 1d }
+sync: { interval: 5m, sweep: 1d, describe: 1h }
 journal: { retention: 7d }
 shutdown: { grace: 5s }
 webhooks: { url: "https://hooks.example/upwrite/", listen: 0.0.0.0:8080 }
@@ -125,8 +126,9 @@ log: { level: debug, format: pretty }
     health: {},
     webhooks: { url: 'https://hooks.example/upwrite', listen: { host: '0.0.0.0', port: 8080 } },
     transactions: 'reject',
+    schemaChanges: 'manual',
     writes: { maxInFlight: 5, queueTimeout: 1_000, lockTimeout: 100, timeout: 120_000, settleAfter: 300_000 },
-    sync: { interval: 300_000, sweep: 86_400_000, jobs: 16 },
+    sync: { interval: 300_000, sweep: 86_400_000, jobs: 16, describe: 3_600_000 },
     journal: { retention: 604_800_000 },
     shutdown: { grace: 5_000 },
     log: { level: 'debug', format: 'pretty' },

@@ -24,6 +24,7 @@ export {
   tablesWithQueue,
   takeExpectations,
 } from './deliveries.js';
+export { claimDue, type DueOptions, noteDescribed } from './descriptions.js';
 export { type Doubt, doubtsOf, noteSeen, type Seen, seenRows } from './doubts.js';
 export {
   beginHook,
@@ -79,6 +80,7 @@ export {
 } from './positions.js';
 export { canBecome, isFinal, type MutationState, statesBefore } from './states.js';
 export {
+  type RegisteredTable,
   type StoredTable,
   type TableHealth,
   type TableState,

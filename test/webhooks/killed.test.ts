@@ -1,7 +1,9 @@
 /** A delivery that was answered is kept, whatever happens to the process that has answered it. */
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type StripeSandbox, startStripeSandbox } from '../../fixtures/stripe/index.js';
@@ -10,6 +12,8 @@ import { type Child, startChild } from '../support/child.js';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.js';
 import { built } from '../support/under-test.js';
 import { waitFor } from '../support/wait.js';
+
+const key = Buffer.alloc(32, 3).toString('base64');
 
 let server: TestPostgres;
 let stripe: StripeSandbox;
@@ -40,7 +44,8 @@ beforeAll(async () => {
       },
     }),
   );
-  own = new pg.Client(server.upwriteUrl);
+  // Under a name that upwrite check does not take for another program's.
+  own = new pg.Client({ connectionString: server.upwriteUrl, application_name: 'upwrite test' });
   await own.connect();
 }, 120_000);
 afterAll(async () => {
@@ -56,7 +61,7 @@ async function start(): Promise<void> {
     [built('src/main.js'), 'start', '--config', join(folder, 'upwrite.yaml')],
     {
       port,
-      env: { UPWRITE_ENCRYPTION_KEY: Buffer.alloc(32, 3).toString('base64') },
+      env: { UPWRITE_ENCRYPTION_KEY: key },
     },
   );
 }
@@ -88,4 +93,12 @@ test('answered, killed before the record was read again, and brought after the r
   await waitFor('the queue to be empty', async () => (await count('upwrite.stale_keys')) === 0);
   // The hook of before is still the one.
   expect(stripe.webhookEndpoints).toHaveLength(1);
+  stripe.update('customers', id, { name: 'Feyd-Rautha' });
+  await waitFor('the count', async () => (await count('upwrite.webhooks where deliveries > 0')) === 1);
+  const check = await promisify(execFile)(
+    process.execPath,
+    [built('src/main.js'), 'check', '--config', join(folder, 'upwrite.yaml')],
+    { env: { ...process.env, UPWRITE_ENCRYPTION_KEY: key } },
+  );
+  expect(check.stdout).toMatch(/^ok {6}webhooks of stripe: 1 live, last delivery 20\d\d-/m);
 }, 180_000);
