@@ -73,6 +73,14 @@ const entries = {
     detail: '{provider} sets it itself or does not let it change. Nothing was sent.',
     hint: 'Leave the column out of the statement.',
   },
+  inexact_number: {
+    sqlstate: '22003',
+    retry: 'never',
+    when: 'A number within a JSON value is too precise to reach the API as it is',
+    message: 'a number in column "{column}" of table "{table}" cannot reach {provider} exactly',
+    detail: 'JSON goes to an API with numbers of double precision: {number} would become {rounded}. Nothing was sent.',
+    hint: 'Round the number, or give it as a string.',
+  },
   record_gone: {
     sqlstate: '40001',
     retry: 'later',

@@ -14,6 +14,7 @@ import type { DriftTimings } from './drift.js';
 import { type Engine, openEngine } from './engine.js';
 import { openCatalog } from './open-catalog.js';
 import { ownConnections } from './own-connections.js';
+import { startPruning } from './prune.js';
 import { openShared, type Shared } from './shared.js';
 import { clientTls, databaseTarget } from './tls.js';
 import { serveWebhooks, type WebhookServing } from './webhooks.js';
@@ -65,13 +66,19 @@ export interface Timings {
   readonly settleGiveUp: number;
   /** That a request under way has to be answered after its statement was stopped. */
   readonly stopGrace: number;
+  /** Between prunings of the journal. */
+  readonly pruneInterval: number;
   /** After which a process that does not renew its lease counts as dead. */
   readonly lease: number;
 }
 
-const timings: Timings = { settleInterval: 2000, settleGiveUp: 86_400_000, stopGrace: 5000, lease: 30_000 };
-/** Milliseconds between prunings of the journal. */
-const pruneInterval = 600_000;
+const timings: Timings = {
+  settleInterval: 2000,
+  settleGiveUp: 86_400_000,
+  stopGrace: 5000,
+  pruneInterval: 600_000,
+  lease: 30_000,
+};
 /** Bytes of the longest statement that is looked at. */
 const maxInspected = 16 * 1024 * 1024;
 
@@ -121,12 +128,7 @@ async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[])
     giveUpAfter: times.settleGiveUp,
   });
   cleanup.push(() => settler.stop());
-  const pruning = setInterval(() => {
-    journal
-      .prune(config.journal.retention)
-      .catch((error: unknown) => log.warn({ error }, 'pruning the journal failed'));
-  }, pruneInterval);
-  cleanup.push(async () => clearInterval(pruning));
+  cleanup.push(startPruning(journal, config.journal.retention, times.pruneInterval, log));
   const { keys, webhookTimings } = options;
   const webhooks = await serveWebhooks({
     ...core,

@@ -142,4 +142,36 @@ describe('trackSending', () => {
     expect(await trackSending(() => Promise.reject(new Error('before')))).toMatchObject({ mayBeApplied: false });
     expect(await tracked()).toEqual({ result: 'done' });
   });
+
+  it('lets a stopped statement go as long as nothing of it was sent', async () => {
+    const reason = new FaultError(fault('write_cancelled', { params: { provider: 'acme' } }));
+    const stop = new AbortController();
+    const closed = context();
+    closed.budget.report({ closedUntil: Date.now() + 60_000 });
+    const long = call({ deadline: Date.now() + 120_000 });
+    const waiting = trackSending(() => runCall(long, closed, scripted()), stop.signal);
+    stop.abort(reason);
+    expect(await waiting).toEqual({ error: reason, mayBeApplied: false });
+    const again = new AbortController();
+    const refused = scripted({ fate: 'refused', kind: 'rate', retryAfter: 60_000 });
+    const retrying = trackSending(() => runCall(long, context(), refused), again.signal);
+    await vi.waitFor(() => expect(refused).toHaveBeenCalled());
+    again.abort(reason);
+    expect(await retrying).toEqual({ error: reason, mayBeApplied: false });
+  });
+
+  it('does not let it go once something may have been applied', async () => {
+    const stop = new AbortController();
+    const attempt = vi.fn(async () => {
+      stop.abort(new Error('stopped'));
+      return 'done';
+    });
+    expect(await trackSending(() => runCall(call(), context(), attempt), stop.signal)).toEqual({ result: 'done' });
+    const doubtful = scripted({ fate: 'unknown', retryAfter: 20 });
+    const repeated = trackSending(
+      () => runCall(call({ idempotent: true }), context(), doubtful),
+      AbortSignal.timeout(5),
+    );
+    expect(await repeated).toEqual({ result: 'done' });
+  });
 });

@@ -44,18 +44,23 @@ export interface CallContext {
   readonly log: { warn(fields: Readonly<Record<string, unknown>>, message: string): void };
 }
 
-/** Whether anything may have reached the API within `trackSending`. */
+/** Whether anything may have reached the API within `trackSending`, and what ends the wait of who has not sent yet. */
 interface Sending {
   mayBeApplied: boolean;
+  readonly stopped: AbortSignal | undefined;
 }
 
 const sending = new AsyncLocalStorage<Sending>();
 
-/** Runs `work` and tells afterwards, also after a throw, whether a request of it may have been applied. */
+/**
+ * Runs `work` and tells afterwards, also after a throw, whether a request of it may have been applied. `stopped` ends
+ * every wait within it, with its reason, until a request may have been.
+ */
 export async function trackSending<T>(
   work: () => Promise<T>,
+  stopped?: AbortSignal,
 ): Promise<{ result: T } | { error: unknown; mayBeApplied: boolean }> {
-  const track: Sending = { mayBeApplied: false };
+  const track: Sending = { mayBeApplied: false, stopped };
   try {
     return { result: await sending.run(track, work) };
   } catch (error) {
@@ -104,6 +109,13 @@ function cancelFault(signal: AbortSignal, context: CallContext): FaultError {
   return new FaultError(fault('write_cancelled', { params: { provider: context.provider } }), { cause: signal.reason });
 }
 
+/** What ends a wait of the call now: as long as nothing was sent, also that the statement was stopped. */
+function waitSignal(call: Call): AbortSignal {
+  const track = sending.getStore();
+  if (call.verb !== 'write' || track?.stopped === undefined || track.mayBeApplied) return call.signal;
+  return AbortSignal.any([call.signal, track.stopped]);
+}
+
 /** Sends once, within the budget; a thrown error that is no CallFailure passes as it is. */
 async function attemptOnce<T>(
   call: Call,
@@ -113,7 +125,7 @@ async function attemptOnce<T>(
 ): Promise<T> {
   const { deadline, signal } = call;
   const lane = call.lane ?? (call.verb === 'write' ? 'write' : 'sync');
-  const giveBack = await context.budget.take({ lane, deadline, signal });
+  const giveBack = await context.budget.take({ lane, deadline, signal: waitSignal(call) });
   const track = call.verb === 'write' ? sending.getStore() : undefined;
   const before = track?.mayBeApplied ?? false;
   try {
@@ -137,10 +149,11 @@ async function pause(failure: CallFailure, number: number, doubt: boolean, call:
   }
   const { status, fate, words } = failure;
   context.log.warn({ attempt: number, status, fate, words }, 'trying again');
+  const signal = waitSignal(call);
   try {
-    await waitUntil(resumeAt, context.now, call.signal);
+    await waitUntil(resumeAt, context.now, signal);
   } catch {
-    throw doubt ? new FaultError(finalFault(failure, doubt, context)) : cancelFault(call.signal, context);
+    throw doubt ? new FaultError(finalFault(failure, doubt, context)) : cancelFault(signal, context);
   }
 }
 

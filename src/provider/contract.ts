@@ -147,6 +147,11 @@ export interface Batch {
   readonly conflict?: readonly string[];
   /** When the statement has to have an answer, in epoch milliseconds; waiting for quota or retries must end before. */
   readonly deadline: number;
+  /**
+   * Aborts, with the client's FaultError, when the statement was stopped. The kit heeds it as long as nothing of the batch
+   * has been sent; a provider need not.
+   */
+  readonly stopped?: AbortSignal;
 }
 
 /**

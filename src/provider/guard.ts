@@ -119,7 +119,7 @@ async function guardedWrite(session: Session, kit: Kit, batch: Batch, signal: Ab
   if (batch.rows.length === 0) return { outcomes: [], requests: [] };
   const refused = refusal(kit.provider, batch);
   if (refused !== undefined) return { outcomes: everyRow(batch, { kind: 'rejected', fault: refused }), requests: [] };
-  const done = await trackSending(() => session.write(batch, signal));
+  const done = await trackSending(() => session.write(batch, signal), batch.stopped);
   if ('error' in done) {
     return { outcomes: everyRow(batch, outcomeOfError(done.error, done.mayBeApplied, kit)), requests: [] };
   }

@@ -204,15 +204,17 @@ export class Session {
 
   /** The client has closed its sending side: it may still read, but not for ever. */
   #clientEnded(): void {
-    const { options } = this.#parts;
     const backend = this.#backend;
     if (this.#interception?.busy === true) this.#stop.abort('vanished' satisfies StopReason);
     backend.end();
-    if (this.#pipeline.idle) return;
-    const timer = setTimeout(() => {
-      if (this.keyData.length > 0) void forwardCancel(options.database, cancelPacket(this.keyData));
-    }, orphanGrace);
+    if (this.#pipeline.idle && this.#interception?.busy !== true) return;
+    const timer = setTimeout(() => this.#cancelStatement(), orphanGrace);
     backend.once('close', () => clearTimeout(timer));
+  }
+
+  /** Has the database give up what it runs for this session. */
+  #cancelStatement(): void {
+    if (this.keyData.length > 0) void forwardCancel(this.#parts.options.database, cancelPacket(this.keyData));
   }
 
   #lost(): void {
@@ -220,6 +222,8 @@ export class Session {
     this.#closed = true;
     const { client } = this.#parts;
     const backend = this.#backend;
+    // What is evaluated for a write is rolled back in any case, and may hold locks until then.
+    if (this.#interception?.busy === true && !backend.destroyed) this.#cancelStatement();
     this.#stop.abort('vanished' satisfies StopReason);
     this.#dialogue?.abandon();
     this.#progress();

@@ -35,7 +35,7 @@ const singleByte = {
   WIN1258: 'windows-1258',
 } as const;
 
-type SingleByte = keyof typeof singleByte;
+export type SingleByte = keyof typeof singleByte;
 
 /** `other`: an encoding whose non-ASCII texts are not looked at (the multi-byte ones of East Asia, LATIN10). */
 export type ClientEncoding = 'utf8' | 'other' | SingleByte;
@@ -83,6 +83,11 @@ function transcoded(bytes: Uint8Array, encoding: SingleByte): ReadableText {
   }
   offsets[utf8.length] = characters;
   return { utf8, original: (offset) => offsets[offset] ?? characters };
+}
+
+/** The character that a byte from 0x80 on stands for. */
+export function decodeByte(byte: number, encoding: SingleByte): string {
+  return decode(Uint8Array.of(byte), encoding);
 }
 
 function decode(bytes: Uint8Array, encoding: SingleByte): string {

@@ -1,5 +1,6 @@
 /** The SQL room: what a client's text is (screen, parse, classify), and cutting pieces out of it. */
 export { type Analyser, type AnalyserOptions, createAnalyser } from './analyser.js';
+export { encodeFor } from './encode.js';
 export { type ClientEncoding, clientEncoding } from './encoding.js';
 export { screen } from './screen.js';
 export {

@@ -26,6 +26,7 @@ export {
   takeExpectations,
 } from './deliveries.js';
 export { claimDue, type DueOptions, noteDescribed } from './descriptions.js';
+export { type Doubt, doubtsOf, noteSeen, type Seen, seenRows } from './doubts.js';
 export {
   beginHook,
   countDeliveries,
@@ -51,6 +52,7 @@ export {
   type RowOutcome,
   type Ticket,
   type Unsettled,
+  type UnsettledRow,
 } from './journal.js';
 export { type Lease, type LeaseOptions, takeLease } from './lease.js';
 export {
@@ -98,4 +100,5 @@ export {
   queueStale,
   staleKeys,
   stillStale,
+  writtenSince,
 } from './writes.js';

@@ -78,6 +78,8 @@ export interface Report {
   readonly settleAfterMs?: number;
 }
 
+export type UnsettledRow = IntentRow & Partial<Omit<RowOutcome, 'key'>>;
+
 /** A mutation without a final outcome that the caller now has to settle. */
 export interface Unsettled {
   readonly ticket: Ticket;
@@ -92,7 +94,7 @@ export interface Unsettled {
   readonly verb: JournalVerb;
   /** upsert: the columns by which the API finds the record; otherwise empty. */
   readonly conflict: readonly string[];
-  readonly rows: readonly (IntentRow & Partial<RowOutcome>)[];
+  readonly rows: readonly UnsettledRow[];
   /** Epoch milliseconds, by the database's clock. */
   readonly sentAt: number;
   /** Milliseconds since then, by the same clock. */
@@ -136,10 +138,11 @@ export interface Journal {
   /** No answer came, or the local commit failed: it is to be settled. */
   markUnknown(ticket: Ticket, report: Omit<Report, 'state'>): Promise<void>;
   /**
-   * Takes up to `limit` mutations whose time to settle has come and whose owner is this process or dead. They are the
-   * caller's for `forMs`, then open to a new claim; `markUnknown` puts one back for later.
+   * Takes up to `limit` mutations of one connection whose time to settle has come and whose owner is this process or
+   * dead; of none of the connections in `except`. They are the caller's for `forMs`, then open to a new claim;
+   * `markUnknown` puts one back for later.
    */
-  claimUnsettled(limit: number, forMs: number): Promise<readonly Unsettled[]>;
+  claimUnsettled(limit: number, forMs: number, except?: readonly string[]): Promise<readonly Unsettled[]>;
   /** The state of a mutation; null where it was pruned. */
   stateOf(ticket: Ticket): Promise<MutationState | null>;
   /**
@@ -148,8 +151,6 @@ export interface Journal {
    * say whose they are.
    */
   claimedBy(db: Queryable, entry: Unsettled, keys: readonly string[] | null): Promise<Claimed>;
-  /** Of these records, the ones that an entry without a final outcome changes: what is here of them may be old. */
-  inDoubt(db: Queryable, tableOid: number, keys: readonly string[]): Promise<readonly string[]>;
   /** Deletes entries with a final outcome that are older than `retentionMs`; answers how many. */
   prune(retentionMs: number): Promise<number>;
 }
@@ -209,12 +210,17 @@ const finishSql = `
 
 /** A claim of a `sent` mutation turns it into `unknown`: whoever waited for its answer is too late. */
 const claimSql = `
-  WITH due AS (
-    SELECT i.mutation_id FROM upwrite.mutation_intents i
-    WHERE i.settle_after <= clock_timestamp()
+  WITH claimable AS (
+    SELECT i.mutation_id, i.settle_after, m.connection FROM upwrite.mutation_intents i
+    JOIN upwrite.mutations m ON m.id = i.mutation_id
+    WHERE i.settle_after <= clock_timestamp() AND m.connection <> ALL ($4)
       AND (i.owner = $1 OR NOT EXISTS (
-        SELECT FROM upwrite.processes p WHERE p.id = i.owner AND p.lease_until > clock_timestamp()))
-    ORDER BY i.settle_after LIMIT $2 FOR UPDATE SKIP LOCKED),
+        SELECT FROM upwrite.processes p WHERE p.id = i.owner AND p.lease_until > clock_timestamp()))),
+  due AS (
+    SELECT i.mutation_id FROM upwrite.mutation_intents i JOIN claimable c USING (mutation_id)
+    WHERE c.connection = (SELECT connection FROM claimable ORDER BY settle_after LIMIT 1)
+      AND i.settle_after <= clock_timestamp()
+    ORDER BY i.settle_after LIMIT $2 FOR UPDATE OF i SKIP LOCKED),
   intent AS (
     UPDATE upwrite.mutation_intents i SET owner = $1, claim = i.claim + 1, attempts = i.attempts + 1,
       settle_after = clock_timestamp() + $3 * interval '1 millisecond'
@@ -241,11 +247,6 @@ const claimedSql = `
         AND ($4::text[] IS NULL OR row ->> 'key' = ANY ($4))) AS keys,
     EXISTS (SELECT FROM others JOIN jsonb_array_elements($5::jsonb) mine ON mine.value = row -> 'values'
       WHERE state = 'sent') AS twins`;
-
-const inDoubtSql = `
-  SELECT DISTINCT e.value ->> 'key' AS key FROM upwrite.mutation_intents i
-  JOIN upwrite.mutations m ON m.id = i.mutation_id, jsonb_array_elements(i.intent) e
-  WHERE i.settle_after IS NOT NULL AND m.table_oid = $1 AND e.value ->> 'key' = ANY ($2)`;
 
 const pruneSql = `
   WITH old AS (
@@ -290,8 +291,8 @@ export function openJournal(pool: pg.Pool, owner: string): Journal {
     cancel: (ticket, error) => finish(pool, ticket, { state: 'cancelled', ...(error === undefined ? {} : { error }) }),
     refuse: (ticket, report) => finish(pool, ticket, { ...report, state: 'refused' }),
     markUnknown: (ticket, report) => finish(pool, ticket, { ...report, state: 'unknown' }),
-    claimUnsettled: async (limit, forMs) => {
-      const result = await pool.query<ClaimedRow>(claimSql, [owner, limit, forMs]);
+    claimUnsettled: async (limit, forMs, except = []) => {
+      const result = await pool.query<ClaimedRow>(claimSql, [owner, limit, forMs, except]);
       return result.rows.map(unsettled);
     },
     stateOf: async (ticket) => {
@@ -305,14 +306,6 @@ export function openJournal(pool: pg.Pool, owner: string): Journal {
       const parameters = [entry.tableOid, entry.ticket.id, entry.sentAt, keys, values];
       const result = await db.query<Claimed>(claimedSql, parameters);
       return result.rows[0] ?? { keys: [], twins: false };
-    },
-    inDoubt: async (db, tableOid, keys) => {
-      const result = await db.query<{ key: string }>({
-        name: 'upwrite_in_doubt',
-        text: inDoubtSql,
-        values: [tableOid, keys],
-      });
-      return result.rows.map((row) => row.key);
     },
     prune: async (retentionMs) => {
       let total = 0;

@@ -18,6 +18,20 @@ export async function drawOrder(db: Queryable): Promise<string> {
   return row.n;
 }
 
+/** Which of these records were written after the order was drawn: what was read of them may be older. */
+export async function writtenSince(
+  db: Queryable,
+  tableOid: number,
+  keys: readonly string[],
+  order: string,
+): Promise<readonly string[]> {
+  const result = await db.query<{ key: string }>(
+    'SELECT key FROM upwrite.recent_writes WHERE table_oid = $1 AND key = ANY ($2::text[]) AND write_order > $3',
+    [tableOid, keys, order],
+  );
+  return result.rows.map((row) => row.key);
+}
+
 /** Queues records to be read again from the API, each once. */
 export async function queueStale(db: Queryable, tableOid: number, keys: readonly string[]): Promise<void> {
   await db.query(

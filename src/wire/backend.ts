@@ -39,16 +39,21 @@ export function frame(type: number, body: Buffer): Buffer {
   return out;
 }
 
-function cstring(text: string): Buffer {
-  return Buffer.from(`${text.replaceAll('\0', '')}\0`, 'utf8');
+/** A text's bytes in the client's encoding. */
+export type Encode = (text: string) => Buffer;
+
+const utf8: Encode = (text) => Buffer.from(text, 'utf8');
+
+function cstring(text: string, encode: Encode = utf8): Buffer {
+  return encode(`${text.replaceAll('\0', '')}\0`);
 }
 
 export type Severity = 'ERROR' | 'FATAL' | 'WARNING' | 'NOTICE';
 
-function fields(severity: Severity, fault: NoticeFields): Buffer {
+function fields(severity: Severity, fault: NoticeFields, encode: Encode): Buffer {
   const parts: Buffer[] = [];
   const add = (code: string, value: string | undefined) => {
-    if (value !== undefined && value !== '') parts.push(Buffer.from(code, 'latin1'), cstring(value));
+    if (value !== undefined && value !== '') parts.push(Buffer.from(code, 'latin1'), cstring(value, encode));
   };
   add('S', severity);
   add('V', severity);
@@ -81,14 +86,22 @@ export interface NoticeFields {
   readonly code?: string;
 }
 
-/** An ErrorResponse in UTF-8. FATAL ends the session. */
-export function errorResponse(fault: NoticeFields, severity: 'ERROR' | 'FATAL' = 'ERROR'): Buffer {
-  return frame(Back.error, fields(severity, fault));
+/** An ErrorResponse, in UTF-8 unless told otherwise. FATAL ends the session. */
+export function errorResponse(
+  fault: NoticeFields,
+  severity: 'ERROR' | 'FATAL' = 'ERROR',
+  encode: Encode = utf8,
+): Buffer {
+  return frame(Back.error, fields(severity, fault, encode));
 }
 
-/** A NoticeResponse in UTF-8. */
-export function noticeResponse(notice: NoticeFields, severity: 'WARNING' | 'NOTICE' = 'WARNING'): Buffer {
-  return frame(Back.notice, fields(severity, notice));
+/** A NoticeResponse, in UTF-8 unless told otherwise. */
+export function noticeResponse(
+  notice: NoticeFields,
+  severity: 'WARNING' | 'NOTICE' = 'WARNING',
+  encode: Encode = utf8,
+): Buffer {
+  return frame(Back.notice, fields(severity, notice, encode));
 }
 
 export function commandComplete(tag: string): Buffer {
@@ -106,7 +119,10 @@ export function portalSuspended(): Buffer {
 /** An AuthenticationSASL message offering exactly these mechanisms. */
 export function authenticationSasl(mechanisms: readonly string[]): Buffer {
   const code = Buffer.from([0, 0, 0, 10]);
-  return frame(Back.authentication, Buffer.concat([code, ...mechanisms.map(cstring), Buffer.from([0])]));
+  return frame(
+    Back.authentication,
+    Buffer.concat([code, ...mechanisms.map((name) => cstring(name)), Buffer.from([0])]),
+  );
 }
 
 /** The mechanisms of an AuthenticationSASL message (whole frame), or null for another authentication message. */

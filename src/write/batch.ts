@@ -4,7 +4,7 @@ import { isProvisionalKey, type SyncedTable } from '../catalog/index.js';
 import { raise } from '../errors/index.js';
 import type { BatchRow, Column, JsonValue } from '../provider/index.js';
 import type { EvaluatedRow, MutationFacts } from '../upstream/index.js';
-import { providerValue } from './values.js';
+import { inexactNumber, providerValue } from './values.js';
 
 /** The rows as they are in the database now, as JSON text, by key. */
 export type OldRows = ReadonlyMap<string, string>;
@@ -58,12 +58,24 @@ function assignedValues(
     const text = row.values[i] ?? null;
     if (facts.defaults[index]?.[i] === true) continue;
     if (column !== undefined && isAssignable(facts, column)) {
-      values[name] = providerValue(column.type, text);
+      values[name] = exactValue(table, column, text);
     } else if (!changesNothing(table, facts, row, name, text, old)) {
       refuseColumn(table, facts, name);
     }
   }
   return values;
+}
+
+function exactValue(table: SyncedTable, column: Column, text: string | null): JsonValue {
+  const number = column.type === 'jsonb' && text !== null ? inexactNumber(text) : null;
+  if (number === null) return providerValue(column.type, text);
+  const params = { column: column.name, table: table.name, provider: table.provider };
+  return raise('inexact_number', {
+    params: { ...params, number, rounded: String(Number(number)) },
+    schema: table.schema,
+    table: table.name,
+    column: column.name,
+  });
 }
 
 function isAssignable(facts: MutationFacts, { insertable, updatable }: Column): boolean {

@@ -1,6 +1,6 @@
 /** The lock phase: who else writes these records waits, and the statement is evaluated again under the locks. */
 import type { SyncedTable } from '../catalog/index.js';
-import type { Journal } from '../store/index.js';
+import type { Doubt } from '../store/index.js';
 import type { Evaluation, LentSession } from '../upstream/index.js';
 import type { OldRows } from './batch.js';
 import type { Stop } from './stop.js';
@@ -14,11 +14,10 @@ export interface Locking {
   readonly table: SyncedTable;
   readonly stop: Stop;
   readonly writer: Writer;
-  readonly journal: Journal;
   /** Evaluates the statement, as `LentSession` does, within the table's limit. */
   evaluate(upserts?: string): Promise<Evaluation>;
   /** Brings rows whose locks are held in line with the API. */
-  refresh(keys: readonly string[]): Promise<void>;
+  refresh(doubts: readonly Doubt[]): Promise<void>;
 }
 
 export interface Locked {
@@ -55,8 +54,8 @@ export async function lockRows(locking: Locking, first: Evaluation): Promise<Loc
 }
 
 /** A write of these rows whose outcome is unknown may have been applied: what they are here may be old. */
-export async function refreshInDoubt({ writer, journal, refresh }: Locking, keys: readonly string[]): Promise<void> {
+export async function refreshInDoubt({ writer, refresh }: Locking, keys: readonly string[]): Promise<void> {
   if (keys.length === 0) return;
-  const inDoubt = await writer.inDoubt(journal, keys);
-  if (inDoubt.length > 0) await refresh(inDoubt);
+  const doubts = await writer.inDoubt(keys);
+  if (doubts.length > 0) await refresh(doubts);
 }

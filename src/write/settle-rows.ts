@@ -10,9 +10,12 @@ import {
   lockTableShared,
   queueStale,
   type RowOutcome,
+  seenRows,
   type Unsettled,
+  type UnsettledRow,
 } from '../store/index.js';
 import { applyCurrent } from './refresh.js';
+import { tookEffect } from './took-effect.js';
 
 export interface SettleContext {
   readonly pool: pg.Pool;
@@ -127,6 +130,8 @@ async function settleLocked(
     if (claimed.twins) throw new WhoseIsIt();
   }
   const current = keys.length === 0 ? [] : await session.read(table.resource, keys, signal);
+  // Where another write of the record came since, its own look before counts.
+  const seen = await seenRows(client, entry.ticket.id);
   await lockTableShared(client, table.oid);
   await applyCurrent(client, table, keys, current);
   // Whatever changed between the question and this lock is asked for once more.
@@ -136,7 +141,10 @@ async function settleLocked(
     const key = keyOf(index);
     if (isKnown(row)) return knownOutcome(row, key);
     const now = (key === null ? null : byKey.get(key)) ?? null;
-    const there = entry.verb === 'insert' ? made.has(index) : tookEffect(entry, row, now, session, table);
+    const there =
+      entry.verb === 'insert'
+        ? made.has(index)
+        : (seen.get(index) ?? tookEffect(entry.verb, row.values, now, session, table));
     return { outcome: there ? 'applied' : again === null ? 'rejected' : 'unknown', key };
   });
   const state = stateOf(rows);
@@ -148,26 +156,13 @@ async function settleLocked(
   return state;
 }
 
-function knownOutcome(row: Unsettled['rows'][number], key: string | null): RowOutcome {
+function knownOutcome(row: UnsettledRow, key: string | null): RowOutcome {
   return {
     outcome: row.outcome ?? 'unknown',
     key,
     ...(row.error ? { error: row.error } : {}),
     ...(row.created === undefined ? {} : { created: row.created }),
   };
-}
-
-/** What the API's present state says about a change of a record. */
-function tookEffect(
-  entry: Unsettled,
-  row: Unsettled['rows'][number],
-  now: Rec | null,
-  session: Session,
-  table: SyncedTable,
-): boolean {
-  if (entry.verb === 'delete') return now === null;
-  if (now === null) return false;
-  return session.holds === undefined || session.holds(table.resource, now, row.values);
 }
 
 function stateOf(rows: readonly RowOutcome[]): 'applied' | 'refused' | 'partial' | 'unknown' {

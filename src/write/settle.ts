@@ -7,9 +7,9 @@
  */
 import type pg from 'pg';
 import type { Catalog, SyncedTable } from '../catalog/index.js';
-import { FaultError } from '../errors/index.js';
+import { type FaultCode, FaultError } from '../errors/index.js';
 import type { Session } from '../provider/index.js';
-import { isDatabaseAway, type Journal, NotOwner, type RowOutcome, type Unsettled } from '../store/index.js';
+import { isDatabaseAway, type Journal, NotOwner, type RowOutcome, sqlstateOf, type Unsettled } from '../store/index.js';
 import type { Known } from './known.js';
 import { settleRows, WhoseIsIt } from './settle-rows.js';
 import type { WriteLog } from './watch.js';
@@ -35,80 +35,113 @@ export interface SettlerOptions {
 }
 
 export interface Settler {
-  /** Settles everything that is due now; how many entries reached a final state. */
-  settleDue(): Promise<number>;
   stop(): Promise<void>;
 }
 
-/** Entries taken at once. */
+/** Entries of a connection taken at once. */
 const batchSize = 20;
+/** Connections whose entries are settled side by side: each may hold a connection to the database while its API answers. */
+const sideBySide = 4;
 
-/** Starts looking at once, then at every interval. */
+/**
+ * Starts looking at once, then at every interval. The entries of a connection are settled one after another, those of
+ * another connection meanwhile: an API that is slow, or down, keeps nobody else's waiting.
+ */
 export function startSettler(options: SettlerOptions): Settler {
   const stopped = new AbortController();
+  const working = new Map<string, Promise<void>>();
   let timer: NodeJS.Timeout | undefined;
-  let running: Promise<unknown> = Promise.resolve();
-  const look = async (): Promise<void> => {
-    try {
-      await settleDue(options, stopped.signal);
-    } catch (error) {
-      if (!stopped.signal.aborted) options.log.warn({ error: String(error) }, 'settling the journal failed');
+  let looking: Promise<void> = Promise.resolve();
+  const failed = (error: unknown): void => {
+    if (!stopped.signal.aborted) options.log.warn({ error: String(error) }, 'settling the journal failed');
+  };
+  const begin = async (): Promise<void> => {
+    const { journal, timeout, lockTimeout } = options;
+    while (working.size < sideBySide && !stopped.signal.aborted) {
+      const entries = await journal.claimUnsettled(batchSize, timeout + lockTimeout, [...working.keys()]);
+      const connection = entries[0]?.connection;
+      if (connection === undefined) return;
+      const work = settleAll(options, entries, stopped.signal).catch(failed);
+      working.set(
+        connection,
+        work.then(() => {
+          working.delete(connection);
+          // There may be more of it.
+          if (entries.length === batchSize) soon();
+        }),
+      );
     }
+  };
+  const look = async (): Promise<void> => {
+    await begin().catch(failed);
+    clearTimeout(timer);
     if (!stopped.signal.aborted) timer = setTimeout(next, options.interval);
   };
   const next = (): void => {
-    running = look();
+    looking = look();
+  };
+  const soon = (): void => {
+    looking = looking.then(look);
   };
   next();
   return {
-    settleDue: () => settleDue(options, stopped.signal),
     stop: async () => {
       stopped.abort();
+      await looking;
       clearTimeout(timer);
-      await running;
+      await Promise.all(working.values());
+      await looking;
+      clearTimeout(timer);
     },
   };
 }
 
-async function settleDue(options: SettlerOptions, stopped: AbortSignal): Promise<number> {
-  let settled = 0;
-  for (;;) {
-    const entries = await options.journal.claimUnsettled(batchSize, options.timeout + options.lockTimeout);
-    for (const entry of entries) {
-      if (stopped.aborted) return settled;
-      if (await settleEntry(options, entry, stopped)) settled++;
-    }
-    if (entries.length < batchSize) return settled;
+async function settleAll(options: SettlerOptions, entries: readonly Unsettled[], stopped: AbortSignal): Promise<void> {
+  for (const entry of entries) {
+    if (stopped.aborted) return;
+    await settleEntry(options, entry, stopped);
   }
 }
 
-/** Whether the entry reached a final state. */
-async function settleEntry(options: SettlerOptions, entry: Unsettled, stopped: AbortSignal): Promise<boolean> {
-  const { journal, log } = options;
+/** Settles one, or puts it back for later. Throws only where the database is away. */
+async function settleEntry(options: SettlerOptions, entry: Unsettled, stopped: AbortSignal): Promise<void> {
+  const { log } = options;
   try {
     const state = await settle(options, entry, stopped);
-    if (state === 'unknown') return false;
-    log.info({ mutation: entry.ticket.id, state }, 'a journal entry was settled');
-    return true;
+    if (state !== 'unknown') log.info({ mutation: entry.ticket.id, state }, 'a journal entry was settled');
   } catch (error) {
-    if (error instanceof NotOwner) return false;
+    if (error instanceof NotOwner) return;
     if (isDatabaseAway(error)) throw error;
     if (!(error instanceof WhoseIsIt)) {
       log.warn({ mutation: entry.ticket.id, error: String(error) }, 'a journal entry could not be settled yet');
     }
-    if (isHopeless(error) && entry.age >= options.giveUpAfter) {
-      await journal.finish(options.pool, entry.ticket, { state: 'undecided' });
-      log.warn({ mutation: entry.ticket.id }, 'the API cannot tell what became of a journal entry');
-      return true;
-    }
-    await journal.markUnknown(entry.ticket, { settleAfterMs: delay(options, entry) });
-    return false;
+    await putBack(options, entry, error).catch((refused: unknown) => {
+      // It took so long that somebody else has it.
+      if (!(refused instanceof NotOwner)) throw refused;
+    });
   }
 }
 
-/** Whether an API that answers can never tell; while it cannot be asked, there is hope. */
+async function putBack(options: SettlerOptions, entry: Unsettled, error: unknown): Promise<void> {
+  const { journal, log, pool } = options;
+  if (isHopeless(error) && entry.age >= options.giveUpAfter) {
+    await journal.finish(pool, entry.ticket, { state: 'undecided' });
+    log.warn({ mutation: entry.ticket.id }, 'the API cannot tell what became of a journal entry');
+  } else {
+    await journal.markUnknown(entry.ticket, { settleAfterMs: delay(options, entry) });
+  }
+}
+
+/** The question was given up, or may be answered once an operator has done something. */
+const hopeful: ReadonlySet<FaultCode> = new Set(['write_cancelled', 'write_timed_out', 'credentials_refused']);
+
+/** What passes in the database: conflicts, locks, resources, interventions, the system (manual, appendix A). */
+const passing = /^(?:40|53|55|57|58)/;
+
+/** Whether an API that answers can never tell. While it is slow, or cannot be asked, or a lock is held, there is hope. */
 function isHopeless(error: unknown): boolean {
-  return !(error instanceof FaultError) || error.fault.retry !== 'later';
+  if (error instanceof FaultError) return error.fault.retry !== 'later' && !hopeful.has(error.fault.code);
+  return !passing.test(sqlstateOf(error) ?? '');
 }
 
 /** Milliseconds until the next try: an interval, doubling, at most 5 min; and a look as soon as absence is certain. */

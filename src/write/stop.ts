@@ -40,19 +40,22 @@ export class Stop {
   }
 
   /**
-   * A signal that aborts `grace` milliseconds after the statement was stopped: for a request that is under way. Its
-   * reason is the client's error, for where nothing has been sent by then.
+   * For a request: `stopped` aborts when the statement is stopped, `signal` that many milliseconds of `grace` later, for
+   * a request that is under way. The reason of both is the client's error, for where nothing has been sent.
    */
-  withGrace(grace: number, provider: string): { readonly signal: AbortSignal; done(): void } {
+  withGrace(grace: number, provider: string): { signal: AbortSignal; stopped: AbortSignal; done(): void } {
     const late = new AbortController();
+    const now = new AbortController();
     let timer: NodeJS.Timeout | undefined;
     const begin = (): void => {
       timer = setTimeout(() => late.abort(this.fault(provider)), grace);
+      now.abort(this.fault(provider));
     };
     this.signal.addEventListener('abort', begin);
     if (this.signal.aborted) begin();
     return {
       signal: late.signal,
+      stopped: now.signal,
       done: () => {
         clearTimeout(timer);
         this.signal.removeEventListener('abort', begin);

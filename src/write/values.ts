@@ -22,6 +22,30 @@ export function providerValue(type: ColumnType, text: string | null): JsonValue 
   }
 }
 
+/** A text of JSON in its order of strings, which are passed over, and numbers. */
+const jsonTokens = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+
+/**
+ * The first number within a text of JSON that a double would round, or null. Postgres keeps numbers in JSON exactly;
+ * between Upwrite and an API they are JavaScript's.
+ */
+export function inexactNumber(json: string): string | null {
+  for (const [token] of json.matchAll(jsonTokens)) {
+    if (!token.startsWith('"') && significant(token) !== significant(String(Number(token)))) return token;
+  }
+  return null;
+}
+
+/** A decimal number's sign, digits and exponent, the same however it is written. */
+function significant(text: string): string {
+  const match = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text);
+  if (match === null) return text;
+  const [, sign = '', whole = '', fraction = '', exponent = '0'] = match;
+  const digits = `${whole}${fraction}`.replace(/^0+/, '');
+  const kept = digits.replace(/0+$/, '');
+  return kept === '' ? '0' : `${sign}${kept}e${Number(exponent) - fraction.length + digits.length - kept.length}`;
+}
+
 /** NaN and the infinities are no JSON numbers. */
 function double(value: number): JsonValue {
   return Number.isFinite(value) ? value : String(value);

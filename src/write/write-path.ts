@@ -156,11 +156,10 @@ export class WritePath {
       table,
       stop,
       writer,
-      journal: this.#o.journal,
       evaluate: (upserts) => this.#evaluate(lent, table, upserts),
-      refresh: async (keys) => {
+      refresh: async (doubts) => {
         const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(this.#o.timeout)]);
-        await refreshLocked(this.#o.pool, this.#session(table), table, keys, signal, this.#o.lockTimeout);
+        await refreshLocked(this.#o.pool, this.#session(table), table, doubts, signal, this.#o.lockTimeout);
         stop.check(table.provider);
       },
     };
@@ -312,7 +311,7 @@ export class WritePath {
   async #confirm(table: SyncedTable, stop: Stop, batch: Batch): Promise<WriteResult> {
     const patience = stop.withGrace(this.#o.stopGrace, table.provider);
     try {
-      return await this.#session(table).write(batch, patience.signal);
+      return await this.#session(table).write({ ...batch, stopped: patience.stopped }, patience.signal);
     } finally {
       patience.done();
     }

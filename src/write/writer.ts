@@ -7,8 +7,9 @@ import {
   beginApply,
   beginWithLocks,
   conflictLocks,
+  type Doubt,
+  doubtsOf,
   isLockTimeout,
-  type Journal,
   lockKeys,
   lockTableShared,
 } from '../store/index.js';
@@ -77,14 +78,17 @@ export class Writer {
   }
 
   /**
-   * Finds out now whether the rows can be changed later: a row lock of another session, or of the client's own, is an
+   * Finds out now whether the rows can be changed later: a lock of another session, or of the client's own, is an
    * error here. The locks are let go of again at once, since the sync takes them in another order. The rows as they are.
    */
   async probeRows(keys: readonly string[], verb: Verb): Promise<OldRows> {
     const { resource } = this.#table;
     const key = ident(resource.key);
     const strength = verb === 'delete' ? 'UPDATE' : 'NO KEY UPDATE';
-    await this.#client.query('SAVEPOINT probe');
+    // What a lock on the whole table keeps out is the change of a row, not the row's lock.
+    await this.#orLockFailed(
+      this.#client.query(`SAVEPOINT probe; LOCK TABLE ${qualified(this.#table)} IN ROW EXCLUSIVE MODE`),
+    );
     const { rows } = await this.#orLockFailed(
       this.#client.query<{ key: string; row: string }>(
         `SELECT t.${key} AS key, to_jsonb(t.*)::text AS row FROM ${qualified(this.#table)} AS t
@@ -107,7 +111,7 @@ export class Writer {
     return keys.length === 0 ? new Map() : this.probeRows(keys, 'upsert');
   }
 
-  /** The same for an insert: a lock on the whole table would keep the row out. */
+  /** The same for an insert: only a lock on the whole table would keep the row out. */
   async probeTable(): Promise<void> {
     this.#inTransaction = true;
     await this.#orLockFailed(
@@ -138,15 +142,16 @@ export class Writer {
   }
 
   /** Which of these keys, whose locks are held, have a write of unknown outcome. */
-  inDoubt(journal: Journal, keys: readonly string[]): Promise<readonly string[]> {
-    return journal.inDoubt(this.#client, this.#table.oid, keys);
+  inDoubt(keys: readonly string[]): Promise<readonly Doubt[]> {
+    return doubtsOf(this.#client, this.#table.oid, keys);
   }
 
   /** Runs the work in the transaction that holds the locks, and commits it. */
   async commit(work: (client: pg.ClientBase) => Promise<void>): Promise<void> {
-    if (this.#inTransaction) await lockTableShared(this.#client, this.#table.oid);
-    else await beginApply(this.#client, this.#table.oid, this.#lockTimeout);
+    const begun = this.#inTransaction;
     this.#inTransaction = true;
+    if (begun) await lockTableShared(this.#client, this.#table.oid);
+    else await beginApply(this.#client, this.#table.oid, this.#lockTimeout);
     await work(this.#client);
     await this.#client.query('COMMIT');
     this.#inTransaction = false;

@@ -26,8 +26,7 @@ const drivers: readonly Driver[] = [
 describe.each(drivers)('$name', ({ name, command }) => {
   it.skipIf(command === null)(
     command === null ? `${name} is not installed` : 'makes the same checks directly and through the proxy',
-    // Seen to fail once in several runs on a loaded machine, and never on a free one.
-    { timeout: 300_000, retry: 2 },
+    { timeout: 300_000 },
     async () => {
       const { cluster, proxy } = found();
       const [file = '', ...args] = command ?? [];

@@ -3,8 +3,7 @@ import type pg from 'pg';
 import { expect } from 'vitest';
 import type { Resource } from '../../src/provider/index.js';
 import type { Boundary } from '../../src/write/index.js';
-import { RawConnection } from '../protocol/raw/connection.js';
-import * as fe from '../protocol/raw/frontend.js';
+import { sendCancel } from '../support/cancel.js';
 import { connect } from '../support/database.js';
 import { contacts } from '../support/fake-api.js';
 import { type Stack, startStack } from '../support/stack.js';
@@ -138,12 +137,8 @@ export class StatementWorld {
   }
 
   /** Sends a CancelRequest for the client's session, and waits until the proxy has closed its connection. */
-  async cancel(client: pg.Client): Promise<void> {
-    const pid: unknown = Reflect.get(client, 'processID');
-    const key: unknown = Reflect.get(client, 'secretKey');
-    const connection = await RawConnection.open({ host: '127.0.0.1', port: this.stack.port });
-    await connection.send(fe.cancel(Number(pid), fe.int32(Number(key))));
-    await connection.untilClosed();
+  cancel(client: pg.Client): Promise<void> {
+    return sendCancel(this.stack.port, client);
   }
 
   /** Ends every connection of Upwrite's own role, as an administrator or a fail-over does. */

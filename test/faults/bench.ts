@@ -18,17 +18,18 @@ import { TalkingChild } from './child.js';
 import type { ApiConfig, FromChild, UpwriteConfig } from './messages.js';
 import { Relay } from './relay.js';
 
-/** Milliseconds that a write may take, and beyond which an API is not working on it any more. */
-export const writeTimeout = 1500;
-export const settleAfter = 1000;
+/** Milliseconds that a write may take, and beyond which an API is not working on it any more; on a machine that is free. */
+const writeTimeout = 1500;
+const settleAfter = 2500;
 
-const writes = {
-  timeout: `${writeTimeout}ms`,
-  settleAfter: `${settleAfter}ms`,
-  lockTimeout: '1s',
-  queueTimeout: '2s',
-  maxInFlight: 32,
-};
+export interface BenchOptions {
+  /** As in the configuration. */
+  readonly syncInterval: string;
+  /** Settings of `writes` besides the bench's own. */
+  readonly writes?: object;
+  /** How many times slower than a free machine this one is taken to be: every time limit is so many times as long. */
+  readonly pace?: number;
+}
 
 /** One Upwrite, and the relays in front of it and behind. */
 export interface Upwrite {
@@ -54,13 +55,16 @@ export class Bench {
   #api: TalkingChild;
   #databaseIsDown = false;
   readonly #direct: pg.Pool;
+  readonly pace: number;
 
   private constructor(
     server: TestPostgres,
     relays: Readonly<Record<Api, Relay>>,
     config: ApiConfig,
     api: TalkingChild,
+    pace: number,
   ) {
+    this.pace = pace;
     this.server = server;
     this.relays = relays;
     this.#apiConfig = config;
@@ -70,8 +74,8 @@ export class Bench {
     this.#direct.on('connect', (client) => client.on('error', () => undefined));
   }
 
-  /** `syncInterval` as in the configuration. */
-  static async start(upwrites: number, syncInterval: string): Promise<Bench> {
+  static async start(upwrites: number, options: BenchOptions): Promise<Bench> {
+    const { pace = 1 } = options;
     const directory = mkdtempSync(join(tmpdir(), 'upwrite-faults-'));
     const [salesforcePort, partialPort] = [await freePort(), await freePort()];
     const [salesforce, partial] = await Promise.all([Relay.open(salesforcePort), Relay.open(partialPort)]);
@@ -80,18 +84,38 @@ export class Bench {
       startTestPostgres({ settings: { synchronous_commit: 'on', max_connections: 300 } }),
       TalkingChild.start('test/faults/api-process.js', config, () => {}),
     ]);
-    const bench = new Bench(server, { salesforce, partial }, config, api);
-    for (let i = 0; i < upwrites; i++) await bench.#add(i, syncInterval);
+    const bench = new Bench(server, { salesforce, partial }, config, api, pace);
+    for (let i = 0; i < upwrites; i++) await bench.#add(i, options);
     return bench;
   }
 
-  async #add(index: number, interval: string): Promise<void> {
+  /** Milliseconds that a write may take. */
+  get writeTimeout(): number {
+    return writeTimeout * this.pace;
+  }
+
+  #writes(): object {
+    return {
+      timeout: `${this.writeTimeout}ms`,
+      settleAfter: `${settleAfter * this.pace}ms`,
+      lockTimeout: `${this.pace}s`,
+      queueTimeout: `${2 * this.pace}s`,
+      maxInFlight: 32,
+    };
+  }
+
+  async #add(index: number, options: BenchOptions): Promise<void> {
     const port = await freePort();
     const [clients, database] = await Promise.all([Relay.open(port), Relay.open(this.server.port)]);
     const config: UpwriteConfig = {
       port,
       database: `postgres://upwrite:upwrite@127.0.0.1:${database.port}/upwrite?sslmode=disable`,
-      settings: { writes, sync: { interval }, connections: this.#connections() },
+      pace: this.pace,
+      settings: {
+        writes: { ...this.#writes(), ...options.writes },
+        sync: { interval: options.syncInterval },
+        connections: this.#connections(),
+      },
     };
     this.upwrites.push({ clients, database, config, child: await this.#startUpwrite(index, config) });
   }
@@ -155,7 +179,7 @@ export class Bench {
     const port = this.upwrites[upwrite]?.clients.port ?? 0;
     const client = new pg.Client({
       connectionString: `postgres://app:app@127.0.0.1:${port}/upwrite?sslmode=disable`,
-      connectionTimeoutMillis: 5000,
+      connectionTimeoutMillis: 5000 * this.pace,
     });
     client.on('error', () => undefined);
     await client.connect();

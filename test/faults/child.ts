@@ -33,7 +33,7 @@ export class TalkingChild {
     });
     process.send(config);
     try {
-      await within(40_000, () => `${script} to be ready`, ready);
+      await within(180_000, () => `${script} to be ready`, ready);
     } catch (cause) {
       await child.kill();
       throw new Error(`${script} did not start: ${child.#output}`, { cause });

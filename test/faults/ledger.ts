@@ -16,6 +16,9 @@ export interface Seen {
   readonly n: number | null;
 }
 
+/** The journal's last word on a write: what became of each row. */
+export type FinalWord = readonly { readonly applied: boolean; readonly key: string | null }[];
+
 interface Count {
   sure: number;
   maybe: number;
@@ -33,6 +36,8 @@ export class Ledger {
   /** What a record may be now, by key. */
   readonly #possible = new Map<string, Set<Value>>();
   readonly #counters = new Map<string, Counter>();
+  /** What is to be believed once the journal has spoken its last word, by its entry. */
+  readonly #doubts = new Map<string, (word: FinalWord) => void>();
   readonly told: Record<Told['kind'], number> = { success: 0, refused: 0, partial: 0, unknown: 0, lost: 0 };
 
   inserted(marker: string, rows: number, told: Told, note: string): void {
@@ -43,6 +48,10 @@ export class Ledger {
       count.sure += told.kind === 'success' ? rows : told.keys.length;
       for (const key of told.keys) this.#possible.set(key, new Set<Value>([note]));
     } else if (told.kind !== 'refused') count.maybe += rows;
+    this.#whenKnown(told, (word) => {
+      count.maybe -= rows;
+      count.sure += word.filter(({ applied }) => applied).length;
+    });
   }
 
   /** Every one of these records was to get the value, or to go. Whether none of them is in doubt now. */
@@ -50,7 +59,12 @@ export class Ledger {
     this.told[told.kind]++;
     for (const key of keys) {
       const possible = this.#possible.get(key) ?? new Set<Value>();
+      const before = new Set(possible);
       this.#possible.set(key, possible);
+      this.#whenKnown(told, (word) => {
+        const applied = word.some((row) => row.applied && row.key === key);
+        this.#possible.set(key, applied ? new Set<Value>([to]) : before);
+      });
       const sure = told.kind === 'success' || (told.kind === 'partial' && told.keys.includes(key));
       if (sure) possible.clear();
       if (sure || told.kind === 'unknown' || told.kind === 'lost') possible.add(to);
@@ -69,6 +83,31 @@ export class Ledger {
     if (counter === undefined) throw new Error(`${key} is no counter`);
     if (told.kind === 'success') counter.sure++;
     else if (told.kind !== 'refused') counter.maybe++;
+    this.#whenKnown(told, (word) => {
+      counter.maybe--;
+      if (word.some(({ applied }) => applied)) counter.sure++;
+    });
+  }
+
+  /** Whoever was told that the outcome is unknown was told where to look. Records in doubt are left alone meanwhile. */
+  #whenKnown(told: Told, believe: (word: FinalWord) => void): void {
+    if (told.kind !== 'unknown') return;
+    const others = this.#doubts.get(told.mutation) ?? (() => undefined);
+    this.#doubts.set(told.mutation, (word) => {
+      others(word);
+      believe(word);
+    });
+  }
+
+  /** The journal entries that clients were told to look at. */
+  get doubts(): readonly string[] {
+    return [...this.#doubts.keys()];
+  }
+
+  /** What the journal says of one of them. Call it once. */
+  settled(mutation: string, word: FinalWord): void {
+    this.#doubts.get(mutation)?.(word);
+    this.#doubts.delete(mutation);
   }
 
   /** Everything that the records contradict, in words. */

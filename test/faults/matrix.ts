@@ -88,7 +88,7 @@ function writes(scene: Scene, ledger: Ledger): readonly ((client: pg.Client) => 
 }
 
 const early: readonly PlaceName[] = ['evaluated', 'journalled'];
-const sent: readonly PlaceName[] = ['mid-request', 'applied upstream'];
+const sent: readonly PlaceName[] = ['mid-request', 'applied in part', 'applied upstream'];
 
 /** What the six clients may be told; that it is true is another matter. */
 function allowed(fault: FaultKind, place: PlaceName): readonly Told['kind'][] {
@@ -132,7 +132,7 @@ export function testMatrix(faults: readonly FaultKind[]): void {
 
   beforeAll(async () => {
     // The sync's locks would come between writes that are held; it has its turn when an Upwrite starts.
-    bench = await Bench.start(1, '1h');
+    bench = await Bench.start(1, { syncInterval: '1h' });
     before = await knownKeys(bench);
   });
   afterAll(() => bench?.stop());

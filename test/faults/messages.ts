@@ -13,6 +13,8 @@ export interface ApiConfig {
 export interface UpwriteConfig {
   readonly port: number;
   readonly database: string;
+  /** See BenchOptions. */
+  readonly pace: number;
   /** The configuration beside address and database. */
   readonly settings: Readonly<Record<string, unknown>>;
 }

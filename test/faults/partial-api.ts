@@ -39,6 +39,8 @@ export const refusedName = 'bad';
 class Items {
   readonly items = new Map<string, Item>();
   version = 0;
+  /** Breaks down in the middle of each batch. */
+  half = false;
 
   restore(state: Json): void {
     for (const item of state as unknown as readonly Item[]) {
@@ -94,10 +96,10 @@ function answer(items: Items, { method, path, query, body }: KitRequest): KitRes
     case 'POST /items/update':
     case 'POST /items/delete': {
       const verb = path.slice('/items/'.length);
-      return {
-        status: 200,
-        body: { results: given('rows').map((row) => items.change(verb, isJsonObject(row) ? row : {})) },
-      };
+      const rows = given('rows');
+      const taken = items.half ? rows.slice(0, Math.ceil(rows.length / 2)) : rows;
+      const results = taken.map((row) => items.change(verb, isJsonObject(row) ? row : {}));
+      return items.half ? { status: 500 } : { status: 200, body: { results } };
     }
     case 'POST /read':
       return shown(given('keys').map((key) => items.live(String(key))));
@@ -141,10 +143,12 @@ export async function startPartialApi(options: {
       faults,
       log,
       clock,
-      extension: ({ parts }) =>
-        parts[0] === 'state'
-          ? { status: 200, body: [...items.items.values()].map((item) => ({ ...item })) }
-          : undefined,
+      extension: ({ method, parts }) => {
+        if (parts[0] === 'state') return { status: 200, body: [...items.items.values()].map((item) => ({ ...item })) };
+        if (parts[0] !== 'half') return undefined;
+        items.half = method === 'PUT';
+        return { status: 200, body: items.half };
+      },
     }),
   });
   return { url: kit.url, close: kit.close };

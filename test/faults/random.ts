@@ -38,7 +38,14 @@ const boundaries: readonly [Boundary, ...Boundary[]] = [
   'committed',
 ];
 /** Faults that an API makes by itself, at some of its writes. */
-const apiFaults = ['cut before', 'cut after', 'held and late', 'answers too late', 'answers 503'] as const;
+const apiFaults = [
+  'cut before',
+  'cut after',
+  'held and late',
+  'answers too late',
+  'answers 503',
+  'breaks down in the middle',
+] as const;
 
 /** A number that differs for every run of every seed. */
 function seedOf(seed: number, run: number): number {
@@ -86,7 +93,7 @@ class Writer {
       try {
         this.#client = await this.#scene.bench.client(this.#upwrite);
       } catch (error) {
-        if (attempt > 400) throw error;
+        if (attempt > 400 * this.#scene.bench.pace) throw error;
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
     }
@@ -150,17 +157,25 @@ class Writer {
   }
 }
 
+/** A busy machine may need more time than a write has here: then it is made once more. */
+async function makeCounter(client: pg.Client, ledger: Ledger, table: Table, marker: string): Promise<string> {
+  const sql = `INSERT INTO ${table.name} (${table.marker}, ${table.counter}) VALUES ($1, 0) RETURNING id`;
+  for (let attempt = 1; ; attempt++) {
+    const told = await tell(client, sql, [marker]);
+    const key = told.kind === 'success' ? told.keys[0] : undefined;
+    // Its note stays empty, and nobody but the counting changes it.
+    ledger.inserted(marker, 1, told.kind === 'success' ? { kind: 'success', keys: [] } : told, '');
+    if (key !== undefined) return key;
+    if (attempt === 10) throw new Error(`the counters could not be made: ${JSON.stringify(told)}`);
+  }
+}
+
 /** The counters of a run, made before anything is struck. */
 async function makeCounters(bench: Bench, ledger: Ledger, name: string): Promise<ReadonlyMap<Table, string>> {
   const client = await bench.client();
   const counters = new Map<Table, string>();
   for (const table of tables) {
-    const marker = `${name} counter`;
-    const sql = `INSERT INTO ${table.name} (${table.marker}, ${table.counter}) VALUES ($1, 0) RETURNING id`;
-    const told = await tell(client, sql, [marker]);
-    const key = told.kind === 'success' ? told.keys[0] : undefined;
-    if (key === undefined) throw new Error(`the counters could not be made: ${JSON.stringify(told)}`);
-    ledger.inserted(marker, 1, { kind: 'success', keys: [] }, '');
+    const key = await makeCounter(client, ledger, table, `${name} counter`);
     ledger.counter(key, 0);
     counters.set(table, key);
   }
@@ -184,11 +199,14 @@ async function armApi(bench: Bench, kind: (typeof apiFaults)[number], next: Rand
       break;
     case 'answers too late':
       // It is applied in time.
-      await add({ kind: 'delay', ms: 2000, phase: 'after' });
+      await add({ kind: 'delay', ms: bench.writeTimeout + 500, phase: 'after' });
       break;
     case 'answers 503':
       await add({ kind: 'respond', status: 503, body: 'Service Unavailable' });
       break;
+    case 'breaks down in the middle':
+      await bench.control('partial', 'PUT', 'half');
+      return async () => void (await bench.control('partial', 'DELETE', 'half').catch(() => undefined));
     case 'held and late': {
       const id = await add({ kind: 'hold', phase: 'before' });
       return async () => void (await bench.control(api, 'DELETE', `faults/${id}`).catch(() => undefined));

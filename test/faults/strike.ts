@@ -6,11 +6,12 @@ import type { Api, Bench } from './bench.js';
 export const faults = ['kill upwrite', 'kill postgres', 'kill api', 'cut client', 'cut postgres', 'cut api'] as const;
 export type FaultKind = (typeof faults)[number];
 
-/** Where a fault strikes, in a write's order. The two in the middle are at the API, the others in Upwrite. */
+/** Where a fault strikes, in a write's order. The three in the middle are at the API, the others in Upwrite. */
 export const places = [
   'evaluated',
   'journalled',
   'mid-request',
+  'applied in part',
   'applied upstream',
   'confirmed',
   'committing',
@@ -24,7 +25,7 @@ const writePaths: Readonly<Record<Api, string>> = { salesforce: '*/composite/sob
 
 /** Whether the place is a boundary of Upwrite's own, and which. */
 export function boundaryOf(place: PlaceName): Boundary | null {
-  if (place === 'mid-request' || place === 'applied upstream') return null;
+  if (place === 'mid-request' || place === 'applied in part' || place === 'applied upstream') return null;
   return place === 'answer of the commit' ? 'committing' : place;
 }
 
@@ -39,6 +40,7 @@ export interface Trap {
 /** Holds writes at a place. */
 export async function setTrap(bench: Bench, place: PlaceName): Promise<Trap> {
   const boundary = boundaryOf(place);
+  if (place === 'applied in part') return holdHalf(bench);
   if (boundary === null) return holdAtApi(bench, place === 'mid-request' ? 'before' : 'after');
   await bench.arm(0, [boundary]);
   return {
@@ -68,6 +70,19 @@ async function holdAtApi(bench: Bench, phase: 'before' | 'after'): Promise<Trap>
       await Promise.all(
         holds.map(({ api, id }) => bench.control(api, 'DELETE', `faults/${id}`).catch(() => undefined)),
       );
+    },
+  };
+}
+
+/** The API that takes batches row by row breaks down in the middle of each; the other has applied its own. */
+async function holdHalf(bench: Bench): Promise<Trap> {
+  await bench.control('partial', 'PUT', 'half');
+  const trap = await holdAtApi(bench, 'after');
+  return {
+    full: trap.full,
+    release: async () => {
+      await trap.release();
+      await bench.control('partial', 'DELETE', 'half').catch(() => undefined);
     },
   };
 }

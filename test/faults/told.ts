@@ -2,7 +2,7 @@
 import pg from 'pg';
 
 export type Told =
-  /** Applied upstream and in the database. `keys` where the statement returned them. */
+  /** Applied upstream and in the database. `keys` where the statement could return them. */
   | { readonly kind: 'success'; readonly keys: readonly string[] }
   /** Nothing was applied. */
   | { readonly kind: 'refused'; readonly code: string; readonly message: string }
@@ -26,7 +26,9 @@ export async function tell(client: pg.Client, sql: string, parameters: readonly 
 function toldBy(error: unknown): Told {
   // A session that ends tells nothing of the statement.
   if (!(error instanceof pg.DatabaseError) || error.severity !== 'ERROR') return { kind: 'lost' };
-  if (error.code === '40003') return { kind: 'unknown', mutation: /entry (\d+)/.exec(error.detail ?? '')?.[1] ?? '' };
+  // The rows are there, and their keys could not be told.
+  if (error.routine === 'upwrite.returning_failed') return { kind: 'success', keys: [] };
+  if (error.code === '40003') return { kind: 'unknown', mutation: / id = (\d+)$/.exec(error.hint ?? '')?.[1] ?? '' };
   if (error.code === 'UW001') {
     const applied = /^Applied and in the database: (.*?)\. Not applied/.exec(error.detail ?? '')?.[1] ?? '';
     return { kind: 'partial', keys: [...applied.matchAll(/\(([^)]+)\)/g)].map((match) => match[1] ?? '') };

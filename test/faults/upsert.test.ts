@@ -13,7 +13,7 @@ import { knownKeys, lastEntry, leasesOver, settled, wrongs } from './verify.js';
 let bench: Bench;
 
 beforeAll(async () => {
-  bench = await Bench.start(1, '1h');
+  bench = await Bench.start(1, { syncInterval: '1h' });
 });
 afterAll(() => bench?.stop());
 

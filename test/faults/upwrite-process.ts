@@ -58,7 +58,12 @@ process.once('message', async (config: UpwriteConfig) => {
     registry: registry(),
     log: createLog({ level: 'info', format: 'json', sink: { write: (line) => tell({ kind: 'log', line }) } }),
     grant: { write: ['app'] },
-    timings: { settleInterval: 150, settleGiveUp: 20_000, stopGrace: 300, lease: 1500 },
+    timings: {
+      settleInterval: 150,
+      settleGiveUp: 20_000 * config.pace,
+      stopGrace: 300 * config.pace,
+      lease: 1500 * config.pace,
+    },
     boundary,
   });
   tell({ kind: 'ready' });

@@ -38,7 +38,7 @@ export async function knownKeys(bench: Bench): Promise<ReadonlySet<string>> {
 }
 
 /** Waits until no journal entry is without a final state. */
-export async function settled(bench: Bench, deadlineMs = 30_000): Promise<void> {
+export async function settled(bench: Bench, deadlineMs = 30_000 * bench.pace): Promise<void> {
   await waitFor(
     'every journal entry to be settled',
     async () => {
@@ -105,7 +105,7 @@ async function differences(bench: Bench, api: Api): Promise<readonly string[]> {
 }
 
 /** Waits until the tables equal the APIs' records; answers what still differs at the deadline. */
-async function drift(bench: Bench, deadlineMs = 15_000): Promise<readonly string[]> {
+async function drift(bench: Bench, deadlineMs = 15_000 * bench.pace): Promise<readonly string[]> {
   const end = Date.now() + deadlineMs;
   for (;;) {
     const found = (await Promise.all(apis.map((api) => differences(bench, api)))).flat();
@@ -136,6 +136,22 @@ async function claims(bench: Bench, before: ReadonlySet<string>, since: string):
   return found;
 }
 
+/** Has clients that were told to look into the journal do so; answers what they do not find there. */
+async function readJournal(bench: Bench, ledger: Ledger): Promise<readonly string[]> {
+  const rows = await bench.direct<{ id: string; outcomes: readonly { outcome?: string; key?: string }[] }>(
+    `SELECT m.id::text, i.intent AS outcomes FROM upwrite.mutations m
+     JOIN upwrite.mutation_intents i ON i.mutation_id = m.id WHERE m.id::text = ANY ($1)`,
+    [ledger.doubts],
+  );
+  for (const { id, outcomes } of rows) {
+    ledger.settled(
+      id,
+      outcomes.map(({ outcome, key }) => ({ applied: outcome === 'applied', key: key ?? null })),
+    );
+  }
+  return ledger.doubts.map((id) => `UNTRUE journal entry ${id} was named to a client and is not there`);
+}
+
 /** The number of the journal's last entry. */
 export async function lastEntry(bench: Bench): Promise<string> {
   const [row] = await bench.direct<{ id: string }>('SELECT coalesce(max(id), 0)::text AS id FROM upwrite.mutations');
@@ -155,7 +171,9 @@ export async function wrongs(
     "SELECT id::text FROM upwrite.mutations WHERE id > $1 AND state = 'undecided'",
     [since],
   );
+  const missing = await readJournal(bench, ledger);
   return [
+    ...missing,
     ...drifted,
     ...undecided.map(({ id }) => `UNDECIDED journal entry ${id}`),
     ...ledger.contradictions(await seen(bench)),

@@ -6,7 +6,7 @@ import {
   startSalesforceSandbox,
 } from '../../fixtures/salesforce/index.js';
 import { parseConfig, parseDatabaseUrl } from '../../src/config/index.js';
-import { type Running, serve } from '../../src/main/serve.js';
+import { type Running, serve, type Timings } from '../../src/main/serve.js';
 import { createRegistry } from '../../src/provider/index.js';
 import { createLog } from '../../src/telemetry/index.js';
 import { startTestPostgres, type TestPostgres } from './postgres.js';
@@ -29,6 +29,7 @@ const running: { stop(): Promise<unknown> }[] = [];
 export async function startSalesforceUpwrite(
   options: SalesforceSandboxOptions = {},
   settings: Readonly<Record<string, unknown>> = {},
+  timings: Partial<Timings> = {},
 ): Promise<SalesforceUpwrite> {
   const server = await startTestPostgres();
   const sandbox = await startSalesforceSandbox(options);
@@ -56,6 +57,7 @@ export async function startSalesforceUpwrite(
     registry: createRegistry(),
     log: createLog({ level: 'warn', format: 'json', sink: { write: (line) => log.push(line) } }),
     grant: { write: ['app'] },
+    timings,
   });
   running.push(upwrite);
   await upwrite.sync.firstSync;

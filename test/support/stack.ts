@@ -1,10 +1,11 @@
 /** A whole Upwrite in this process: a throwaway Postgres, a scripted API, the write path and the proxy. */
+import type pg from 'pg';
 import { afterAll } from 'vitest';
 import { installCatalog, type LiveCatalog, type TableChoice } from '../../src/catalog/index.js';
 import type { Resource } from '../../src/provider/index.js';
 import { type ProxyOptions, startProxy } from '../../src/proxy/index.js';
 import { createAnalyser } from '../../src/sql/index.js';
-import { migrate, openJournal, tables, takeLease } from '../../src/store/index.js';
+import { type Journal, migrate, openJournal, tables, takeLease } from '../../src/store/index.js';
 import { startSettler, WritePath, type WritePathOptions } from '../../src/write/index.js';
 import { ownPool } from './database.js';
 import { startTestPostgres, type TestPostgres, type TestPostgresOptions } from './postgres.js';
@@ -19,6 +20,10 @@ export interface Stack {
   /** A URL through the proxy. */
   url(user?: string): string;
   connections(): number;
+  readonly writes: WritePath;
+  readonly journal: Journal;
+  /** Upwrite's own connections. */
+  readonly pool: pg.Pool;
   /** What the proxy logged as warning or error. */
   readonly complaints: string[];
   /** Settles what is due until the condition holds; an entry as old as `certainAfter` milliseconds is certain. */
@@ -98,7 +103,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       catalog,
       analyser,
       transactions: options.transactions ?? 'escape',
-      lockTimeout: 2000,
+      lockTimeout: options.write?.lockTimeout ?? 2000,
       run: (session) => writes.run(session),
       explain: (oid, verb, conflict) => writes.explain(oid, verb, conflict),
     },
@@ -117,6 +122,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     port: proxy.port,
     url: (user = 'app') => `postgres://${user}:${user}@127.0.0.1:${proxy.port}/upwrite`,
     connections: () => proxy.connections(),
+    writes,
+    journal,
+    pool,
     complaints,
     settle: async (certainAfter, until) => {
       const settler = startSettler({

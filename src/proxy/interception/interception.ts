@@ -3,14 +3,7 @@
  * are; its Execute, or a Query that holds one, is taken out of the stream and run by the write path.
  */
 import { serialize } from 'pg-protocol';
-import {
-  type Analysis,
-  type ClientEncoding,
-  type Mutation,
-  type RelationName,
-  type Statement,
-  screen,
-} from '../../sql/index.js';
+import { type Analysis, type Mutation, type RelationName, type Statement, screen } from '../../sql/index.js';
 import {
   Back,
   commandComplete,
@@ -38,9 +31,10 @@ import { type Work, workOf } from './work.js';
 /** A text that begins a transaction. */
 const begin = /^\s*(?:begin|start\s+transaction)\b/i;
 
+/** A text that frees prepared statements. */
+const frees = /^\s*(?:deallocate|discard)\b/i;
+
 export interface InterceptedSession extends RunnerSession {
-  /** How the session's texts are to be read. */
-  readonly encoding: ClientEncoding;
   readonly standardStrings: boolean;
   /** Resolves once nothing is outstanding at the backend. */
   quiet(): Promise<void>;
@@ -110,9 +104,9 @@ export class Interception implements Interceptor {
     });
 
   /** The text's statements, at once when it is known, or null when it need not be looked at. */
-  #analysis(text: Buffer): Analysis | Promise<Analysis> | null {
+  #analysis(text: Buffer, hasPrepared = !this.#registry.empty): Analysis | Promise<Analysis> | null {
     const latin1 = text.toString('latin1');
-    if (!screen(latin1, !this.#registry.empty)) return null;
+    if (!screen(latin1, hasPrepared)) return null;
     const { encoding, standardStrings, port } = this.#session;
     const { analyser } = port;
     return analyser.cached(latin1, encoding, standardStrings) ?? analyser.analyse(text, encoding, standardStrings);
@@ -155,19 +149,21 @@ export class Interception implements Interceptor {
   #parse(message: Buffer): Verdict | Promise<Verdict> {
     const parse = readParse(message);
     if (parse === null) return 'pass';
-    const analysis = this.#analysis(parse.text);
+    const head = parse.text.toString('latin1', 0, 100);
+    // It may be executed when there is something to be freed.
+    const analysis = this.#analysis(parse.text, !this.#registry.empty || frees.test(head));
     if (analysis === null) {
-      const begins = this.#runner.ownBlock && begin.test(parse.text.toString('latin1', 0, 100));
       this.#registry.parsed(
         parse.name,
-        begins ? { name: parse.name, work: { kind: 'begin' }, text: Buffer.from(parse.text), declaredTypes: [] } : null,
+        begin.test(head)
+          ? { name: parse.name, work: { kind: 'begin' }, text: Buffer.from(parse.text), declaredTypes: [] }
+          : null,
       );
       return 'pass';
     }
     const register = (known: Analysis): Verdict | Promise<Verdict> => {
       const only = known.kind === 'statements' && known.statements.length === 1 ? known.statements[0] : undefined;
-      const work = only === undefined ? null : this.#workOf(only);
-      if (only?.kind === 'deallocate') this.#registry.deallocated(only.name);
+      const work = only?.kind === 'deallocate' ? only : only === undefined ? null : this.#workOf(only);
       if (only === undefined || work === null) {
         this.#registry.parsed(parse.name, null);
         return 'pass';
@@ -201,6 +197,11 @@ export class Interception implements Interceptor {
     const execute = readExecute(message);
     const portal = execute === null ? undefined : this.#registry.portal(execute.portal);
     if (execute === null || portal === undefined) return 'pass';
+    const { work } = portal.statement;
+    if (work.kind === 'deallocate') {
+      this.#registry.deallocated(work.name);
+      return 'pass';
+    }
     const { maxRows } = execute;
     const held = Buffer.from(message);
     return this.#during((dialogue) =>

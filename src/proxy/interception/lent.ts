@@ -2,10 +2,18 @@
 import { serialize } from 'pg-protocol';
 import { type SyncedTable, upsertSetting } from '../../catalog/index.js';
 import { type Change, changed, evaluationText, type Mutation } from '../../sql/index.js';
-import type { ConfirmedRow, EvaluatedRow, Evaluation, LentSession, MutationFacts } from '../../upstream/index.js';
+import {
+  type ConfirmedRow,
+  DatabaseRefusal,
+  type EvaluatedRow,
+  type Evaluation,
+  type LentSession,
+  type MutationFacts,
+} from '../../upstream/index.js';
 import { Back, bindMessage, parseMessage, textParameters } from '../../wire/index.js';
 import { type Cell, type Dialogue, forget, forgetNamed, namedStatement, ownName, statement } from './dialogue.js';
 import { asciiJson, rowColumns } from './evaluation-sql.js';
+import { recoded } from './notice-fields.js';
 import { calledName, executeText, type PreparedCall, prepareText } from './prepared-call.js';
 import { ReturningList } from './returning.js';
 import { closeAnswers, closeSavepoint, openSavepoint, savepointAnswers } from './savepoint.js';
@@ -31,6 +39,8 @@ export interface LoanOptions {
   readonly lockTimeout: number;
   /** The session's client_encoding is UTF8. */
   readonly utf8: boolean;
+  /** A text in that encoding. */
+  readonly recode: (text: string) => Buffer;
   readonly signal: AbortSignal;
 }
 
@@ -66,8 +76,8 @@ export class Loan implements LentSession {
     dialogue.forwardNotices = this.#evaluations === 0;
     this.#evaluations++;
     dialogue.send(
-      ...this.#ownParse(),
       ...openSavepoint(this.#o),
+      ...this.#ownParse(),
       ...(upserts === undefined ? [] : upsertsAre(upserts)),
       ...this.#parse(evaluationText(text, mutation, all.join(', '), change)),
       bindMessage(ownName, ownName, this.#o.parameters ?? noParameters, []),
@@ -87,12 +97,12 @@ export class Loan implements LentSession {
 
   /**
    * In the simple protocol nobody has parsed the client's own text yet: what is wrong with it is found here, and told as
-   * the database tells it.
+   * the database tells it. A Parse locks the table as its statement does, so that it has to be under the time-out.
    */
   #ownParse(): Buffer[] {
     const { call, parameters, text, mutation, change } = this.#o;
     if (parameters !== null || call !== null) return [];
-    return [...forget(), parseMessage(ownName, changed(text, mutation.span, change), [])];
+    return [parseMessage(ownName, changed(text, mutation.span, change), []), ...forget()];
   }
 
   #parse(evaluation: Buffer): Buffer[] {
@@ -117,11 +127,11 @@ export class Loan implements LentSession {
 
   async #readEvaluation(ours: number, hasUpserts: boolean): Promise<Evaluation> {
     const { dialogue } = this.#o;
-    if (this.#o.parameters === null && this.#o.call === null) {
-      await dialogue.forgotten();
-      await dialogue.expect(Back.parseComplete);
-    }
     await savepointAnswers(dialogue);
+    if (this.#o.parameters === null && this.#o.call === null) {
+      await dialogue.expect(Back.parseComplete);
+      await dialogue.forgotten();
+    }
     if (hasUpserts) await dialogue.statementAnswer();
     if (this.#o.call !== null) {
       await dialogue.forgotten();
@@ -131,12 +141,23 @@ export class Loan implements LentSession {
     await dialogue.expect(Back.bindComplete);
     const description = await dialogue.expect(Back.rowDescription);
     if (!this.#o.utf8) await dialogue.statementAnswer();
-    const { rows } = await dialogue.answer();
+    const { rows } = await this.#fromUtf8(dialogue.answer());
     this.#list.evaluated(description, ours, rows);
     const rest = await dialogue.statementAnswer();
     await dialogue.forgotten();
     const moved = Number(rest.tag.split(' ')[1] ?? 0);
     return { rows: rows.map((row) => evaluated(row, ours)), total: rows.length + moved };
+  }
+
+  /** While values are read as UTF-8, an error of the statement comes as UTF-8 too: the client's encoding is another. */
+  async #fromUtf8<T>(answer: Promise<T>): Promise<T> {
+    const { utf8, recode } = this.#o;
+    try {
+      return await answer;
+    } catch (error) {
+      if (utf8 || !(error instanceof DatabaseRefusal)) throw error;
+      throw new DatabaseRefusal(recoded(error.frame, recode));
+    }
   }
 
   prepareReturning(): Promise<void> {

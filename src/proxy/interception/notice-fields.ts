@@ -27,6 +27,11 @@ export function withField(message: Buffer, code: string, value: string): Buffer 
   return frame(message[0] ?? 0, Buffer.concat(parts));
 }
 
+/** A message in UTF-8 as one whose texts are in another encoding. */
+export function recoded(message: Buffer, encode: (text: string) => Buffer): Buffer {
+  return frame(message[0] ?? 0, encode(message.toString('utf8', 5)));
+}
+
 /** The same message with its position (field P, in characters from 1) moved by `by`. */
 export function shiftPosition(message: Buffer, by: number): Buffer {
   const position = field(message, 'P');

@@ -79,11 +79,14 @@ export class Performer {
     const facts = await this.#runner.look(mutation.target);
     if (facts.table === null) return null;
     const { rows } = await this.#session.dialogue.run(
-      'SELECT pg_catalog.unnest(parameter_types)::pg_catalog.text FROM pg_catalog.pg_prepared_statements WHERE name = $1',
+      'SELECT t::pg_catalog.text, statement FROM pg_catalog.pg_prepared_statements ' +
+        'LEFT JOIN LATERAL pg_catalog.unnest(parameter_types) WITH ORDINALITY AS u (t, n) ON true WHERE name = $1 ORDER BY n',
       [execute.name],
     );
+    // Freed, and maybe made anew, in a way that was not seen: then it is the database's.
+    if (rows[0]?.[1]?.includes(slice(known.text, mutation.span)) !== true) return null;
     const call = {
-      types: rows.map((row) => row[0]?.toString('utf8') ?? ''),
+      types: rows.flatMap((row) => row[0]?.toString('utf8') ?? []),
       arguments: execute.arguments === null ? Buffer.alloc(0) : slice(text, execute.arguments),
     };
     const upsert = this.#upsertOf(mutation, known.text, facts.table);

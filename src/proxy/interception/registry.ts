@@ -1,11 +1,12 @@
 /** The prepared statements and portals of a session that Upwrite deals with itself. All others are unknown here. */
-import type { Prepare } from '../../sql/index.js';
+import type { Deallocate, Prepare } from '../../sql/index.js';
 import type { BindMessage } from '../../wire/index.js';
 import type { Begin, Work } from './work.js';
 
 export interface KnownStatement {
   readonly name: string;
-  readonly work: Work | Begin;
+  /** A DEALLOCATE, which takes effect whenever it is executed, is followed too. */
+  readonly work: Work | Begin | Deallocate;
   /** A copy of the text that its spans point into. */
   readonly text: Buffer;
   /** As the client's Parse declared them; the database may know more. */
@@ -40,6 +41,11 @@ const maxEntries = 10_000;
 export class Registry {
   readonly #statements = new Map<string, KnownStatement>();
   readonly #portals = new Map<string, KnownPortal>();
+  /**
+   * Statements that matter only beside others: BEGIN behind a write of the same pipeline, DEALLOCATE of what is known
+   * here. A session that has nothing else is not followed because of them.
+   */
+  readonly #asides = new Map<string, KnownStatement>();
 
   get empty(): boolean {
     return this.#statements.size === 0 && this.#portals.size === 0;
@@ -58,7 +64,11 @@ export class Registry {
    * replaced, unless it was freed in a way that nobody here has seen; then only the database knows what it means, and the
    * guard stands behind it.
    */
-  parsed(name: string, statement: KnownStatement | null): void {
+  parsed(name: string, parsed: KnownStatement | null): void {
+    const isAside = parsed !== null && (parsed.work.kind === 'begin' || parsed.work.kind === 'deallocate');
+    this.#asides.delete(name);
+    if (isAside && this.#asides.size < maxEntries) this.#asides.set(name, parsed);
+    const statement = isAside ? null : parsed;
     const known = name === '' ? undefined : this.#statements.get(name);
     if (known !== undefined) {
       if (statement === null || !known.text.equals(statement.text)) this.#statements.delete(name);
@@ -69,13 +79,14 @@ export class Registry {
   }
 
   bound(bind: BindMessage): void {
-    const statement = this.#statements.get(bind.statement);
+    const statement = this.#statements.get(bind.statement) ?? this.#asides.get(bind.statement);
     if (statement === undefined || this.#portals.size >= maxEntries) this.#portals.delete(bind.portal);
     else this.#portals.set(bind.portal, { statement, bind: copied(bind), result: null });
   }
 
   closedStatement(name: string): void {
     this.#statements.delete(name);
+    this.#asides.delete(name);
   }
 
   closedPortal(name: string): void {
@@ -84,14 +95,18 @@ export class Registry {
 
   /** A simple Query drops the unnamed statement and portal. */
   simpleQuery(): void {
-    this.#statements.delete('');
+    this.closedStatement('');
     this.#portals.delete('');
   }
 
   /** DEALLOCATE, also of all (null), and DISCARD ALL. */
   deallocated(name: string | null): void {
-    if (name === null) this.#statements.clear();
-    else this.#statements.delete(name);
+    if (name === null) {
+      this.#statements.clear();
+      this.#asides.clear();
+    } else {
+      this.closedStatement(name);
+    }
   }
 
   /** Portals end with their transaction. */

@@ -2,7 +2,15 @@
 import { serialize } from 'pg-protocol';
 import type { SyncedTable } from '../../catalog/index.js';
 import { type Fault, FaultError, fault, raise } from '../../errors/index.js';
-import { type Change, type CopyFrom, type Mutation, quoteIdentifier, type RelationName } from '../../sql/index.js';
+import {
+  type Change,
+  type ClientEncoding,
+  type CopyFrom,
+  encodeFor,
+  type Mutation,
+  quoteIdentifier,
+  type RelationName,
+} from '../../sql/index.js';
 import { DatabaseRefusal, type MutationFacts, SessionGone } from '../../upstream/index.js';
 import { Back, errorResponse, noticeResponse, parseMessage } from '../../wire/index.js';
 import type { ProxyLog } from '../options.js';
@@ -52,6 +60,8 @@ export interface RunnerSession {
   readonly port: MutationPort;
   readonly log: ProxyLog;
   readonly utf8: boolean;
+  /** How the session's texts are to be read, and what it is told. */
+  readonly encoding: ClientEncoding;
   readonly signal: AbortSignal;
   /** Sends a message of Upwrite's own to the client. */
   toClient(message: Buffer): void;
@@ -111,10 +121,11 @@ export class Runner {
       statementTimeout: facts.statementTimeout,
       lockTimeout: this.#lockTimeout(facts),
       utf8: this.#session.utf8,
+      recode: this.#encode,
       signal: this.#session.signal,
     });
     const { rows } = await port.run(loan);
-    if (inTransaction && rows > 0) this.#session.toClient(escapeWarning(mutation.verb.toUpperCase(), table));
+    if (inTransaction && rows > 0) this.#warn(mutation.verb.toUpperCase(), table);
     return {
       rowDescription: mutation.returning === null ? null : loan.rowDescription,
       rows: loan.returned,
@@ -147,7 +158,7 @@ export class Runner {
       signal: this.#session.signal,
     });
     const { rows } = await port.run(loan);
-    if (inTransaction && rows > 0) this.#session.toClient(escapeWarning('COPY', table));
+    if (inTransaction && rows > 0) this.#warn('COPY', table);
     return { rowDescription: null, rows: [], tag: `COPY ${rows}` };
   }
 
@@ -210,7 +221,21 @@ export class Runner {
     if (error instanceof DatabaseRefusal) return error.frame;
     const shown = this.#shown(error);
     await this.failDatabase(shown.sqlstate);
-    return errorResponse(shown);
+    return errorResponse(shown, 'ERROR', this.#encode);
+  }
+
+  readonly #encode = (text: string): Buffer => encodeFor(text, this.#session.encoding);
+
+  /** The write has escaped the client's transaction. */
+  #warn(verb: string, table: SyncedTable): void {
+    const notice = {
+      sqlstate: '01000',
+      message: `${verb} on table "${table.name}" took effect at once, outside the transaction`,
+      detail: `${table.provider} has applied it; a ROLLBACK does not undo it.`,
+      schema: table.schema,
+      table: table.name,
+    };
+    this.#session.toClient(noticeResponse(notice, 'WARNING', this.#encode));
   }
 
   /** Makes the database's own transaction fail: an unknown word does that without touching anything. */
@@ -261,16 +286,6 @@ function mutationFacts(
     role: facts.role,
     application: facts.application,
   };
-}
-
-function escapeWarning(verb: string, table: SyncedTable): Buffer {
-  return noticeResponse({
-    sqlstate: '01000',
-    message: `${verb} on table "${table.name}" took effect at once, outside the transaction`,
-    detail: `${table.provider} has applied it; a ROLLBACK does not undo it.`,
-    schema: table.schema,
-    table: table.name,
-  });
 }
 
 const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, min: 60_000, h: 3_600_000, d: 86_400_000, us: 0.001 };

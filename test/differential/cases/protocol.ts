@@ -262,6 +262,27 @@ export const protocol = [
     { differs: 'stands after a later error' },
   ),
   conversation(
+    'a pipeline that begins a transaction behind the write, prepared earlier',
+    [
+      [[fe.parse('BEGIN', 'b'), fe.sync], 'Z'],
+      [
+        [
+          fe.extended(insert),
+          fe.bind({ statement: 'b' }),
+          fe.execute(),
+          fe.extended('INSERT INTO local.audit VALUES (1)'),
+          fe.sync,
+        ],
+        'Z',
+      ],
+      [[fe.query('SELECT count(*) FROM local.audit')], 'Z'],
+      [[fe.query('ROLLBACK')], 'Z'],
+      [[fe.bind({ statement: 'b' }), fe.execute(), fe.sync], 'Z'],
+      [[fe.query('COMMIT')], 'Z'],
+    ],
+    { differs: 'stands after a later error' },
+  ),
+  conversation(
     'a pipeline with a transaction of its own',
     [[[fe.extended('BEGIN'), fe.extended(insert), fe.extended('COMMIT'), fe.extended('SELECT 1'), fe.sync], 'Z']],
     { differs: 'warns in a block' },

@@ -151,6 +151,26 @@ export const prepared = [
     { sends: 0 },
   ),
   conversation(
+    'DEALLOCATE prepared once and executed again and again',
+    [
+      [[fe.parse('DEALLOCATE p', 'd'), fe.sync], 'Z'],
+      [fe.query(`PREPARE p AS DELETE FROM ${t} WHERE id = 'c1'`), 'Z'],
+      [[fe.parse('DEALLOCATE p', 'e'), fe.sync], 'Z'],
+      [fe.query('EXECUTE p'), 'Z'],
+      [[fe.bind({ statement: 'e' }), fe.execute(), fe.sync], 'Z'],
+      [fe.query('EXECUTE p'), 'Z'],
+      [fe.query(`PREPARE p AS DELETE FROM ${t} WHERE id = 'c2'`), 'Z'],
+      [[fe.bind({ statement: 'e' }), fe.execute(), fe.sync], 'Z'],
+      [fe.query('EXECUTE p'), 'Z'],
+      [fe.query(`PREPARE p AS DELETE FROM ${t} WHERE id = 'c2'`), 'Z'],
+      [[fe.bind({ statement: 'd' }), fe.execute(), fe.sync], 'Z'],
+      [fe.query('EXECUTE p'), 'Z'],
+      [fe.query('PREPARE p AS SELECT 5 AS five'), 'Z'],
+      [fe.query('EXECUTE p'), 'Z'],
+    ],
+    { sends: 1 },
+  ),
+  conversation(
     'PREPARE by the extended protocol',
     [
       [[fe.extended(`PREPARE p (int) AS UPDATE ${t} SET age = $1 WHERE id = 'c1' RETURNING age`), fe.sync], 'Z'],

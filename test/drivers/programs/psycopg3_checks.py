@@ -6,6 +6,7 @@ Usage: psycopg3_checks.py HOST PORT DATABASE CA_FILE
 import datetime
 import decimal
 import ipaddress
+import logging
 import sys
 import threading
 import time
@@ -15,6 +16,10 @@ import psycopg
 from psycopg import errors, sql
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
+
+# An error in a pipeline is raised by its sync or by its end, whichever comes when the answer is there: only in the first
+# case does psycopg log a warning, to the standard error, about the statements behind it.
+logging.getLogger("psycopg").setLevel(logging.ERROR)
 
 HOST, PORT, DATABASE, CA = sys.argv[1:5]
 BASE = {"host": HOST, "port": PORT, "dbname": DATABASE, "sslmode": "disable"}

@@ -28,6 +28,22 @@ export const statements: readonly ErrorCase<StatementWorld>[] = [
     },
   },
   {
+    code: 'inexact_number',
+    title: 'a number in JSON of more digits than a double has',
+    provoke: statement(
+      `INSERT INTO salesforce.contacts (email, extra) VALUES ('j@x.io', '{"12345678901234567891": [1.50, 12345678901234567891]}')`,
+    ),
+    shows: {
+      sqlstate: '22003',
+      message: 'a number in column "extra" of table "contacts" cannot reach salesforce exactly',
+      detail:
+        'JSON goes to an API with numbers of double precision: 12345678901234567891 would become 12345678901234567000. Nothing was sent.',
+      hint: 'Round the number, or give it as a string.',
+      ...contacts,
+      column: 'extra',
+    },
+  },
+  {
     code: 'too_many_rows',
     title: 'an UPDATE of 101 rows where 100 are allowed',
     provoke: async (world) => {
