@@ -2,7 +2,15 @@
 /** The composition root: the only place, with its folder main/, where the rooms are tied together. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Command, checkCommand, type Io, runCli, startEmbedded, stopRequested } from './cli/index.js';
+import {
+  type Command,
+  checkCommand,
+  type Io,
+  runCli,
+  startEmbedded,
+  stopRequested,
+  tableSqlCommand,
+} from './cli/index.js';
 import { parseDatabaseUrl } from './config/index.js';
 import { demoCommand } from './main/demo.js';
 import { serve } from './main/serve.js';
@@ -95,6 +103,7 @@ async function main(): Promise<number> {
           },
         }),
       ],
+      ['table-sql', tableSqlCommand],
       ['demo', demoCommand(registry)],
     ]),
   });

@@ -48,11 +48,12 @@ export interface ChosenBase {
 /** The fields that every record has of itself. */
 export const idField = 'id';
 export const createdField = 'createdTime';
+const createdName = 'created_time';
 
 const own: readonly Column[] = [
   { name: 'id', field: idField, type: 'text', nullable: false, insertable: false, updatable: false },
   {
-    name: 'created_time',
+    name: createdName,
     field: createdField,
     type: 'timestamptz',
     nullable: false,
@@ -141,6 +142,7 @@ export function toResource(base: BaseDescription, table: TableDescription, name:
     key: 'id',
     columns: [...own, ...columns],
     ...(versionName === undefined ? {} : { version: versionName }),
+    created: createdName,
     writes,
     pull: { incremental: true, deletions: 'sweep' },
     comment: description === '' ? label : `${label}\n${description}`,

@@ -181,6 +181,7 @@ export function toResource(object: ObjectDescription, name: string): Resource | 
   const version = versionFields
     .map((field) => columns.find((candidate) => candidate.field === field))
     .find((candidate) => candidate !== undefined);
+  const created = columns.find(({ field, type }) => field === 'CreatedDate' && type === 'timestamptz');
   const hasDeletedFlag = columns.some((candidate) => candidate.field === 'IsDeleted');
   const writes: Partial<Record<Verb, WriteLimit>> = {
     ...(object.createable ? { insert: limit } : {}),
@@ -193,6 +194,7 @@ export function toResource(object: ObjectDescription, name: string): Resource | 
     key: key.name,
     columns: [key, ...columns.filter((candidate) => candidate !== key)],
     ...(version === undefined ? {} : { version: version.name }),
+    ...(created === undefined ? {} : { created: created.name }),
     writes,
     pull: {
       incremental: version !== undefined,

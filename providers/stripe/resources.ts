@@ -13,11 +13,13 @@ function toColumn(field: Field): Resource['columns'][number] {
 function toResource(table: Table): Resource {
   const writes: Partial<Record<Verb, WriteLimit>> = {};
   for (const verb of table.verbs) writes[verb] = rowLimit;
+  const created = table.fields.find(({ field, type }) => field === 'created' && type === 'timestamptz')?.name;
   return {
     name: table.name,
     object: table.object,
     key: 'id',
     columns: table.fields.map(toColumn),
+    ...(created === undefined ? {} : { created }),
     writes,
     pull: { incremental: true, deletions: 'listed' },
     comment: table.comment,

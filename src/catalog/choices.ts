@@ -122,10 +122,13 @@ function chooseColumns(resource: Resource, choice: ColumnChoice, where: string):
     columns.map((column) => column.name),
     `${where}.rename: two columns are named`,
   );
+  const { created, ...rest } = resource;
+  const keepsCreated = created !== undefined && columns.some((column) => column.name === newName(created));
   return {
-    ...resource,
+    ...rest,
     key: newName(resource.key),
     ...(resource.version === undefined ? {} : { version: newName(resource.version) }),
+    ...(keepsCreated ? { created: newName(created) } : {}),
     columns,
   };
 }

@@ -55,8 +55,21 @@ export interface ConnectionConfig {
   readonly tables?: readonly TableSelection[];
   /** Rows per statement, instead of the provider's own limits. */
   readonly limits: LimitsConfig;
+  /** `sync_external_id` of its records in generic records tables. */
+  readonly externalId?: string;
+  /** `sync_metadata` there. */
+  readonly metadata: Readonly<Record<string, unknown>>;
   /** Everything else in the connection, `auth` among it: for the provider's `parseConfig`. Never to be logged. */
   readonly settings: Readonly<Record<string, unknown>>;
+}
+
+/** A generic records table and what feeds it: all connections of a provider, or one connection. */
+export interface RecordsConfig {
+  readonly table: { readonly schema: string; readonly name: string };
+  readonly provider?: string;
+  readonly connection?: string;
+  /** Absent: the synced database. */
+  readonly database?: DatabaseTarget;
 }
 
 export interface WritesConfig {
@@ -87,6 +100,7 @@ export interface Config {
   readonly database?: DatabaseTarget;
   readonly tls: TlsConfig;
   readonly connections: readonly ConnectionConfig[];
+  readonly records: readonly RecordsConfig[];
   /** Writes inside a transaction block: `escape` it with a warning, or are refused. */
   readonly transactions: 'escape' | 'reject';
   readonly writes: WritesConfig;

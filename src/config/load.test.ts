@@ -107,6 +107,7 @@ log: { level: debug, format: pretty }
           { resource: 'leads', columns: { include: ['id', 'email'], exclude: [], rename: {} } },
         ],
         limits: { insert: 50 },
+        metadata: {},
       },
       {
         name: 'second',
@@ -115,8 +116,10 @@ log: { level: debug, format: pretty }
         settings: {},
         tables: [{ resource: 'contacts', columns: { exclude: [], rename: {} } }],
         limits: {},
+        metadata: {},
       },
     ],
+    records: [],
     transactions: 'reject',
     writes: { maxInFlight: 5, queueTimeout: 1_000, lockTimeout: 100, timeout: 120_000, settleAfter: 300_000 },
     sync: { interval: 300_000, sweep: 86_400_000 },

@@ -138,6 +138,25 @@ const connection = z.looseObject({
     shownDefault: "the provider's choice",
   }),
   limits: z.strictObject({ insert: rows('INSERT'), update: rows('UPDATE'), delete: rows('DELETE') }).prefault({}),
+  external_id: text('a text')
+    .optional()
+    .meta(meaning('`sync_external_id` of its records in [generic records tables](#the-generic-records-table)')),
+  metadata: z
+    .record(z.string(), z.json(), 'must hold keys and values')
+    .prefault({})
+    .meta(meaning('`sync_metadata` of its records there, any JSON object')),
+});
+
+const tableName = z.string('must be schema.table').transform((input, context) => {
+  const [schema = '', name = '', ...more] = input.split('.');
+  if (more.length === 0 && schemaName.safeParse(schema).success && sqlName.safeParse(name).success) {
+    return { schema, name };
+  }
+  context.addIssue({
+    code: 'custom',
+    message: 'must be schema.table, two names of lower-case letters, digits and underscores',
+  });
+  return z.NEVER;
 });
 
 /** The whole file. File names in it are relative to `directory`. */
@@ -161,6 +180,31 @@ export function configSchema(directory: string) {
     }),
     tls,
     connections: z.record(schemaName, connection).prefault({}),
+    records: z
+      .array(
+        z
+          .strictObject({
+            table: tableName.meta(meaning('The generic records table, as `schema.table`')),
+            provider: text('the name of a provider')
+              .optional()
+              .meta(meaning('All connections of this provider feed it, those to come as well')),
+            connection: text('the name of a connection')
+              .optional()
+              .meta(meaning('This connection feeds it; give it or `provider`')),
+            database: database.optional().meta({
+              ...meaning('URL of the database that the table is in, as for `database`'),
+              shownDefault: 'the same database',
+            }),
+          })
+          .superRefine(({ provider, connection: chosen }, context) => {
+            if ((provider === undefined) === (chosen === undefined)) {
+              context.addIssue({ code: 'custom', message: 'must have either provider or connection' });
+            }
+          }),
+        'must be a list',
+      )
+      .prefault([])
+      .meta(meaning('[Generic records tables](#the-generic-records-table), a list of the keys below')),
     transactions: z
       .enum(['escape', 'reject'])
       .prefault('escape')

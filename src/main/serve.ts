@@ -19,6 +19,7 @@ import { type Progress, type Sync, startSync } from '../sync/index.js';
 import type { Log } from '../telemetry/index.js';
 import { type Boundary, startSettler, WritePath } from '../write/index.js';
 import { ownConnections } from './own-connections.js';
+import { openRecords } from './records.js';
 import { clientTls, databaseTarget } from './tls.js';
 
 export interface ServeOptions {
@@ -135,6 +136,8 @@ async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[])
   const sync = openSync(options, pool, catalog, sessions, lease);
   cleanup.push(() => sync.stop());
   catalog.onChange(() => sync.update());
+  const records = openRecords({ config, own, pool, catalog, log });
+  cleanup.push(() => records.stop());
   const analyser = createAnalyser({ onLoss: (why) => log.warn({ why }, 'a parser was lost to a text') });
   cleanup.push(() => analyser.close());
   await analyser.ready();

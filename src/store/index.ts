@@ -33,6 +33,15 @@ export {
   unlockSession,
 } from './locks.js';
 export { type MigrationResult, migrate } from './migrate.js';
+export {
+  type RecordRoute,
+  type Records,
+  type RecordTargetHealth,
+  type RecordTargetState,
+  type RouteProgress,
+  records,
+  type WaitingChange,
+} from './records.js';
 export { canBecome, isFinal, type MutationState, statesBefore } from './states.js';
 export {
   type Advance,
