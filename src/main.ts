@@ -12,8 +12,6 @@ import {
   tableSqlCommand,
 } from './cli/index.js';
 import { parseDatabaseUrl } from './config/index.js';
-import { demoCommand } from './main/demo.js';
-import { serve } from './main/serve.js';
 import { createKit, createRegistry, type Registry, silentLog } from './provider/index.js';
 import { createLog } from './telemetry/index.js';
 
@@ -30,6 +28,7 @@ function startCommand(registry: Registry): Command {
     summary: 'serves the configured connections until SIGINT or SIGTERM',
     takesConfig: true,
     run: async (context) => {
+      const { serve } = await import('./main/serve.js');
       const config = context.config();
       const stop = stopRequested();
       const log = createLog(config.log);
@@ -58,6 +57,18 @@ function startCommand(registry: Registry): Command {
       }
       return 0;
     },
+  };
+}
+
+/**
+ * `upwrite demo`, what `npm start` runs: everything on this machine, a tour of it, and then it stays up. It has the
+ * stand-ins of all APIs with it, which no other command should have to load.
+ */
+function demoCommand(registry: Registry): Command {
+  return {
+    summary: 'starts everything on this machine with sandboxes in place of the APIs, and shows it working',
+    takesConfig: false,
+    run: async (context) => (await import('./main/demo.js')).demo(context, registry),
   };
 }
 

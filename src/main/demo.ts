@@ -1,7 +1,7 @@
 /** `upwrite demo`, what `npm start` runs: everything on this machine, a tour of it, and then it stays up. */
 import { join } from 'node:path';
 import { type Sandboxes, startSandboxes } from '../../fixtures/index.js';
-import { type Command, type CommandContext, type Embedded, startEmbedded, stopRequested } from '../cli/index.js';
+import { type CommandContext, type Embedded, startEmbedded, stopRequested } from '../cli/index.js';
 import { type Config, parseConfig, parseDatabaseUrl } from '../config/index.js';
 import type { Registry } from '../provider/index.js';
 import type { Progress } from '../sync/index.js';
@@ -13,19 +13,13 @@ import { takeTour } from './tour.js';
 const clientRole = 'app';
 
 /** Runs against the embedded Postgres and the sandboxes only, whatever configuration there is. */
-export function demoCommand(registry: Registry): Command {
-  return {
-    summary: 'starts everything on this machine with sandboxes in place of the APIs, and shows it working',
-    takesConfig: false,
-    run: async (context) => {
-      const cleanup: (() => Promise<unknown>)[] = [];
-      try {
-        return await runDemo(context, registry, cleanup);
-      } finally {
-        for (const step of cleanup.reverse()) await step().catch(() => undefined);
-      }
-    },
-  };
+export async function demo(context: CommandContext, registry: Registry): Promise<number> {
+  const cleanup: (() => Promise<unknown>)[] = [];
+  try {
+    return await runDemo(context, registry, cleanup);
+  } finally {
+    for (const step of cleanup.reverse()) await step().catch(() => undefined);
+  }
 }
 
 async function runDemo(

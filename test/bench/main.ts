@@ -41,7 +41,7 @@ async function interleaved(
 async function rates(options: Options, cluster: Cluster, kinds: readonly TargetKind[]): Promise<Series[]> {
   const { parts } = options;
   if (!parts.includes('select') && !parts.includes('copy') && !parts.includes('connect')) return [];
-  const targets = await startTargets(kinds, cluster);
+  const targets = await startTargets(kinds, cluster, options.tls);
   const series: Series[] = [];
   const add = async (name: string, unit: string, measure: Measure): Promise<void> => {
     series.push(await interleaved(options, targets, name, unit, measure));
@@ -76,7 +76,7 @@ async function memory(
   for (const kind of kinds.filter(({ name }) => name !== 'direct')) {
     const measured: number[] = [];
     for (let round = 0; round < options.rounds; round++) {
-      const target = await kind.start(cluster);
+      const target = await kind.start(cluster, options.tls);
       try {
         measured.push(await what.measure(target));
       } finally {
@@ -105,6 +105,7 @@ async function sessionsEnded(cluster: Cluster): Promise<void> {
 const direct = (cluster: Cluster): Target => ({
   name: 'direct',
   port: cluster.port,
+  tls: false,
   pid: null,
   stop: async () => undefined,
 });

@@ -7,7 +7,7 @@ import * as fe from '../protocol/raw/frontend.js';
 import { logIn } from '../protocol/raw/login.js';
 import { residentBytes } from '../support/child.js';
 import { waitFor } from '../support/wait.js';
-import { findProgram, runProgram } from './programs.js';
+import { environment, findProgram, runProgram } from './programs.js';
 import type { Target } from './targets.js';
 
 export const modes = ['simple', 'extended', 'prepared'] as const;
@@ -31,7 +31,7 @@ export function connects(target: Target, seconds: number): Promise<number> {
 }
 
 async function pgbench(target: Target, args: readonly string[]): Promise<number> {
-  const { text } = await runProgram('pgbench', ['-n', ...args, ...address(target), 'battery']);
+  const { text } = await runProgram('pgbench', ['-n', ...args, ...address(target), 'battery'], target.tls);
   const rate = /^tps = ([\d.]+)/m.exec(text)?.[1];
   if (rate === undefined) throw new Error(`pgbench printed no rate: ${text}`);
   return Number(rate);
@@ -44,7 +44,7 @@ export async function copyOut(target: Target, bytes: number): Promise<number> {
   const psql = findProgram('psql');
   if (psql === null) throw new Error('psql is not installed');
   const args = ['-X', '-q', ...address(target), '-d', 'battery', '-c', 'copy pgbench_accounts to stdout'];
-  const child = spawn(psql, args, { stdio: ['ignore', sink, 'inherit'] });
+  const child = spawn(psql, args, { env: environment(target.tls), stdio: ['ignore', sink, 'inherit'] });
   const code = await new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('close', resolve);
@@ -57,7 +57,7 @@ export async function copyOut(target: Target, bytes: number): Promise<number> {
 /** Size in bytes of what `copyOut` reads. */
 export async function copySize(target: Target): Promise<number> {
   const args = ['-X', '-q', ...address(target), '-d', 'battery', '-c', 'copy pgbench_accounts to stdout'];
-  return (await runProgram('psql', args, false)).bytes;
+  return (await runProgram('psql', args, target.tls, false)).bytes;
 }
 
 async function loggedIn(target: Target): Promise<RawConnection> {

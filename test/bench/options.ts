@@ -17,6 +17,8 @@ export interface Options {
   readonly targets: readonly string[] | null;
   /** What stands for Upwrite: `upwrite`, or `room` for the proxy room alone. */
   readonly proxy: string;
+  /** Whether clients talk TLS to every target; otherwise to none. */
+  readonly tls: boolean;
   readonly json: string | null;
   readonly markdown: string | null;
 }
@@ -31,6 +33,7 @@ export const usage = `npm run bench -- [options]
   --only A,B        ${parts.join(',')}
   --targets A,B     direct,upwrite,pgbouncer,haproxy,pipe,upwrite-socket,pgbouncer-socket; without upwrite: only peers
   --proxy KIND      what stands for Upwrite: upwrite (the command line) or room (the proxy room alone)
+  --tls             clients talk TLS to every target; without it to none
   --json FILE       write every value
   --markdown FILE   write the table
 `;
@@ -44,6 +47,7 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
     args: [...args],
     options: {
       help: { type: 'boolean' },
+      tls: { type: 'boolean' },
       rounds: text,
       seconds: text,
       scale: text,
@@ -68,6 +72,7 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
     parts: chosen('only', values.only, parts),
     targets: values.targets?.split(',') ?? null,
     proxy: values.proxy ?? 'upwrite',
+    tls: values.tls === true,
     json: values.json ?? null,
     markdown: values.markdown ?? null,
   };

@@ -25,22 +25,29 @@ export function findProgram(name: string): string | null {
 }
 
 /**
+ * The environment of a program: without the caller's own settings of libpq, whose default is to take TLS where it is
+ * offered. A peer that offers none would then be compared with one that encrypts.
+ */
+export function environment(tls: boolean): Readonly<Record<string, string | undefined>> {
+  const own = Object.entries(process.env).filter(([key]) => !key.startsWith('PG'));
+  return { ...Object.fromEntries(own), LC_ALL: 'C', PGSSLMODE: tls ? 'require' : 'disable' };
+}
+
+/**
  * Runs a program to its end and gives what it printed.
+ * @param tls whether it talks TLS to the server that it connects to
  * @param keep whether its output is kept; otherwise only counted
  * @throws with its error output when it fails
  */
 export async function runProgram(
   name: string,
   args: readonly string[],
+  tls = false,
   keep = true,
 ): Promise<{ text: string; bytes: number }> {
   const file = findProgram(name);
   if (file === null) throw new Error(`${name} is not installed (Debian: apt-get install postgresql-client postgresql)`);
-  const own = Object.entries(process.env).filter(([key]) => !key.startsWith('PG'));
-  const child = spawn(file, args, {
-    env: { ...Object.fromEntries(own), LC_ALL: 'C' },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(file, args, { env: environment(tls), stdio: ['ignore', 'pipe', 'pipe'] });
   const parts: Buffer[] = [];
   let bytes = 0;
   let errors = '';

@@ -57,7 +57,9 @@ export function markdown(report: Report): string {
   const sections = [
     `${Object.entries(report.machine)
       .map(([key, value]) => `${key} ${value}`)
-      .join(', ')}. Median (lowest–highest) of the rounds.`,
+      .join(
+        ', ',
+      )}. Median (lowest–highest) of the rounds; clients talk ${report.options['tls'] === true ? 'TLS' : 'no TLS'}.`,
     Object.entries(report.targets)
       .map(([name, about]) => `- \`${name}\`: ${about}`)
       .join('\n'),

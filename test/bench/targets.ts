@@ -1,5 +1,5 @@
 /** What is measured: the database itself, Upwrite, and its peers, each as a process of its own in front of one cluster. */
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort, giveTo, serverAccount } from '../../src/cli/embedded/index.js';
@@ -12,6 +12,8 @@ import { findProgram } from './programs.js';
 export interface Target {
   readonly name: string;
   readonly port: number;
+  /** Whether clients talk TLS to it. */
+  readonly tls: boolean;
   /** The process in the middle; null for the database itself. */
   readonly pid: number | null;
   stop(): Promise<void>;
@@ -25,7 +27,7 @@ export interface TargetKind {
   readonly socket: boolean;
   /** Whether it can run on this machine. */
   available(): boolean;
-  start(cluster: Cluster): Promise<Target>;
+  start(cluster: Cluster, tls: boolean): Promise<Target>;
 }
 
 const always = (): boolean => true;
@@ -35,9 +37,9 @@ const upwrite = (name: string, kind: string, socket: boolean, about: string): Ta
   about,
   socket,
   available: always,
-  start: async (cluster) => {
+  start: async (cluster, tls) => {
     const proxy = await startUnderTest(cluster, { kind, unixSocket: socket });
-    return { name, port: proxy.port, pid: proxy.pid, stop: () => proxy.stop() };
+    return { name, port: proxy.port, tls, pid: proxy.pid, stop: () => proxy.stop() };
   },
 });
 
@@ -46,7 +48,7 @@ const pgbouncer = (name: string, socket: boolean): TargetKind => ({
   about: `pgbouncer in session mode${socket ? ', Unix socket to the database' : ''}`,
   socket,
   available: () => findProgram('pgbouncer') !== null,
-  start: async (cluster) => {
+  start: async (cluster, tls) => {
     const port = await freePort();
     const account = serverAccount();
     const folder = configuration({
@@ -63,15 +65,19 @@ const pgbouncer = (name: string, socket: boolean): TargetKind => ({
         'max_client_conn = 2000',
         'default_pool_size = 600',
         'ignore_startup_parameters = extra_float_digits',
+        ...(tls
+          ? ['client_tls_sslmode = require', 'client_tls_cert_file = tls.crt', 'client_tls_key_file = tls.key']
+          : []),
         'log_connections = 0',
         'log_disconnections = 0',
         'log_pooler_errors = 1',
       ],
       'userlist.txt': ['"postgres" ""'],
+      ...(tls ? certificateFiles(cluster) : {}),
     });
     const file = findProgram('pgbouncer') ?? 'pgbouncer';
     const child = await startChild(file, ['-q', join(folder, 'pgbouncer.ini')], { port, cwd: folder, ...account?.ids });
-    return { name, port, pid: child.pid, stop: () => ended(child.stop('SIGINT'), folder) };
+    return { name, port, tls, pid: child.pid, stop: () => ended(child.stop('SIGINT'), folder) };
   },
 });
 
@@ -80,7 +86,7 @@ const haproxy: TargetKind = {
   about: 'haproxy in TCP mode, one thread',
   socket: false,
   available: () => findProgram('haproxy') !== null,
-  start: async (cluster) => {
+  start: async (cluster, tls) => {
     const port = await freePort();
     const folder = configuration({
       'haproxy.cfg': [
@@ -101,7 +107,7 @@ const haproxy: TargetKind = {
     });
     const file = findProgram('haproxy') ?? 'haproxy';
     const child = await startChild(file, ['-db', '-q', '-f', join(folder, 'haproxy.cfg')], { port });
-    return { name: 'haproxy', port, pid: child.pid, stop: () => ended(child.stop(), folder) };
+    return { name: 'haproxy', port, tls, pid: child.pid, stop: () => ended(child.stop(), folder) };
   },
 };
 
@@ -113,7 +119,13 @@ export function targetKinds(proxy: string): readonly TargetKind[] {
       about: 'the database itself',
       socket: false,
       available: always,
-      start: async (cluster) => ({ name: 'direct', port: cluster.port, pid: null, stop: async () => undefined }),
+      start: async (cluster, tls) => ({
+        name: 'direct',
+        port: cluster.port,
+        tls,
+        pid: null,
+        stop: async () => undefined,
+      }),
     },
     upwrite('upwrite', proxy, false, 'Upwrite'),
     pgbouncer('pgbouncer', false),
@@ -125,15 +137,20 @@ export function targetKinds(proxy: string): readonly TargetKind[] {
 }
 
 /** Starts each of `kinds`; stops those already started when one fails. */
-export async function startTargets(kinds: readonly TargetKind[], cluster: Cluster): Promise<Target[]> {
+export async function startTargets(kinds: readonly TargetKind[], cluster: Cluster, tls: boolean): Promise<Target[]> {
   const started: Target[] = [];
   try {
-    for (const kind of kinds) started.push(await kind.start(cluster));
+    for (const kind of kinds) started.push(await kind.start(cluster, tls));
     return started;
   } catch (error) {
     await Promise.all(started.map((target) => target.stop()));
     throw error;
   }
+}
+
+/** The cluster's own certificate and key, for a server that runs under another account. */
+function certificateFiles({ tls }: Cluster): Readonly<Record<string, readonly string[]>> {
+  return { 'tls.crt': [readFileSync(tls.cert, 'utf8')], 'tls.key': [readFileSync(tls.key, 'utf8')] };
 }
 
 function configuration(files: Readonly<Record<string, readonly string[]>>): string {
