@@ -90,6 +90,10 @@ export interface SyncConfig {
   readonly interval: number;
   /** From one full listing to the next, where the API does not list deletions. */
   readonly sweep: number;
+  /** How long a reader waits for fresh data, and what happens then. */
+  readonly staleness: { readonly timeout: number; readonly late: 'error' | 'warn' };
+  /** The truth check: from one pass over a table to the next, and the share of time that it may take, 0 to 1. */
+  readonly verify: { readonly interval: number; readonly share: number };
 }
 
 export interface Config {

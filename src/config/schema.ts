@@ -236,6 +236,34 @@ export function configSchema(directory: string) {
         sweep: duration('1m', '30d')
           .prefault('6h')
           .meta(meaning('Not used yet: from one full listing to the next, where the API does not list deletions')),
+        staleness: z
+          .strictObject({
+            timeout: duration('100ms', '1h')
+              .prefault('30s')
+              .meta(meaning('Time that a statement waits for [fresh data](#fresh-data-for-a-reader) at most')),
+            late: z
+              .enum(['error', 'warn'])
+              .prefault('error')
+              .meta(meaning('What happens then: the statement fails with 55000, or reads what is here with a WARNING')),
+          })
+          .prefault({}),
+        verify: z
+          .strictObject({
+            interval: duration('1m', '365d')
+              .prefault('1d')
+              .meta(meaning('From the beginning of a [truth check](#the-truth-check) of a table to that of the next')),
+            share: z
+              .union([z.number(), z.string().regex(/^\d(\.\d+)?$/)], 'must be a number from 0 to 1')
+              .transform(Number)
+              .refine((value) => value >= 0 && value <= 1, 'must be a number from 0 to 1')
+              .prefault(0.05)
+              .meta(
+                meaning(
+                  "Share of the time that one of the check's requests to an API may be under way; 0 switches it off",
+                ),
+              ),
+          })
+          .prefault({}),
       })
       .prefault({}),
     journal: z

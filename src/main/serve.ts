@@ -19,8 +19,10 @@ import { type Progress, type Sync, startSync } from '../sync/index.js';
 import type { Log } from '../telemetry/index.js';
 import { type Boundary, startSettler, WritePath } from '../write/index.js';
 import { ownConnections } from './own-connections.js';
+import { openReaders } from './readers.js';
 import { openRecords } from './records.js';
 import { clientTls, databaseTarget } from './tls.js';
+import { openVerifier } from './verify.js';
 
 export interface ServeOptions {
   readonly config: Config;
@@ -138,9 +140,13 @@ async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[])
   catalog.onChange(() => sync.update());
   const records = openRecords({ config, own, pool, catalog, log });
   cleanup.push(() => records.stop());
+  const verifier = openVerifier({ config, pool, catalog, sessions, worker: lease.id, log });
+  cleanup.push(() => verifier.stop());
   const analyser = createAnalyser({ onLoss: (why) => log.warn({ why }, 'a parser was lost to a text') });
   cleanup.push(() => analyser.close());
   await analyser.ready();
+  const freshness = await openReaders({ config, database: options.database.database, pool, sync, log });
+  cleanup.push(() => freshness.stop());
   const tls = clientTls(config.tls);
   const proxy = await startProxy({
     ...config.listen,
@@ -153,6 +159,7 @@ async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[])
       analyser,
       transactions: config.transactions,
       lockTimeout: config.writes.lockTimeout,
+      freshness,
       run: (lent) => writes.run(lent),
       explain: (oid, verb) => writes.explain(oid, verb),
     },

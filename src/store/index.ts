@@ -54,6 +54,13 @@ export {
   tables,
 } from './tables.js';
 export {
+  type Mismatch,
+  type PassPosition,
+  type Verification,
+  type VerificationHealth,
+  verification,
+} from './verification.js';
+export {
   countSwept,
   drawOrder,
   dropStale,
@@ -63,4 +70,5 @@ export {
   queueStale,
   staleKeys,
   stillStale,
+  writtenSince,
 } from './writes.js';

@@ -68,6 +68,20 @@ export async function forgetWrites(db: Queryable, tableOid: number, before: stri
   );
 }
 
+/** Of these records, the ones that were written, or read again, since the order was drawn. */
+export async function writtenSince(
+  db: Queryable,
+  tableOid: number,
+  keys: readonly string[],
+  order: string,
+): Promise<readonly string[]> {
+  const result = await db.query<{ key: string }>(
+    'SELECT key FROM upwrite.recent_writes WHERE table_oid = $1 AND key = ANY ($2::text[]) AND write_order > $3',
+    [tableOid, keys, order],
+  );
+  return result.rows.map((row) => row.key);
+}
+
 /** Notes records that were read again, as writes are noted: an older page still on its way must not undo them. */
 export async function noteReads(
   db: Queryable,

@@ -5,6 +5,7 @@ import type { KitLog, Session } from '../provider/index.js';
 import { queueStale, stillStale, type TableState, tables } from '../store/index.js';
 import { runCycle } from './cycle.js';
 import { failureOf } from './failure.js';
+import { pause } from './pause.js';
 import { createTurns, type Turn } from './turns.js';
 
 export interface SyncOptions {
@@ -49,6 +50,8 @@ export interface Sync {
    * process has the table. Rejects when the signal aborts; it is done then all the same, later.
    */
   refresh(tableOid: number, keys: readonly string[], signal: AbortSignal): Promise<void>;
+  /** Looks for changes of a table now, where this process has it. */
+  wake(tableOid: number): void;
   /** Brings the loops in line with the catalog, after it has changed. */
   update(): void;
   /** Ends every loop after the transaction that it is in, and gives its tables back. */
@@ -111,6 +114,7 @@ export function startSync(options: SyncOptions): Sync {
   return {
     firstSync: firstSync.promise,
     refresh: (tableOid, keys, signal) => refresh(options, loops.get(tableOid), tableOid, keys, signal),
+    wake: (tableOid) => loops.get(tableOid)?.wake(),
     update,
     async stop(): Promise<void> {
       stopped = true;
@@ -297,21 +301,4 @@ function createReporter(options: SyncOptions, table: SyncedTable): Reporter {
       return 'failed';
     },
   };
-}
-
-/** Ends after that time or when the signal aborts. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) {
-      resolve();
-      return;
-    }
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done);
-  });
 }

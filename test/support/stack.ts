@@ -2,7 +2,7 @@
 import { afterAll } from 'vitest';
 import { installCatalog, type LiveCatalog } from '../../src/catalog/index.js';
 import type { Resource } from '../../src/provider/index.js';
-import { type ProxyOptions, startProxy } from '../../src/proxy/index.js';
+import { type FreshnessPort, type ProxyOptions, startProxy } from '../../src/proxy/index.js';
 import { createAnalyser } from '../../src/sql/index.js';
 import { migrate, openJournal, tables, takeLease } from '../../src/store/index.js';
 import { WritePath, type WritePathOptions } from '../../src/write/index.js';
@@ -28,6 +28,7 @@ export interface StackOptions {
   readonly write?: Partial<WritePathOptions>;
   readonly proxy?: Partial<ProxyOptions>;
   readonly transactions?: 'escape' | 'reject';
+  readonly freshness?: FreshnessPort;
 }
 
 const closers: (() => Promise<unknown>)[] = [];
@@ -85,6 +86,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       analyser,
       transactions: options.transactions ?? 'escape',
       lockTimeout: 2000,
+      freshness: options.freshness ?? null,
       run: (session) => writes.run(session),
       explain: (oid, verb) => writes.explain(oid, verb),
     },

@@ -1,5 +1,6 @@
 /** What feeds the generic records tables: which table goes where, and which records have changed since. */
 import type { Migration } from './migration.js';
+import { verificationSql } from './verification.js';
 
 const sql = `
 CREATE TABLE upwrite.record_targets (
@@ -63,10 +64,10 @@ CREATE FUNCTION upwrite.note_changes() RETURNS trigger
 COMMENT ON FUNCTION upwrite.note_changes() IS 'Notes changed records of a synced table for the records tables that it feeds.';
 `;
 
-/** The generic records tables. */
+/** The generic records tables, and the truth check. */
 export const records: Migration = {
   version: 9,
-  name: 'the generic records tables',
-  sql,
-  readable: ['record_targets'],
+  name: 'the generic records tables and the truth check',
+  sql: sql + verificationSql,
+  readable: ['record_targets', 'verification'],
 };
