@@ -1,7 +1,7 @@
 /** One piece of work for a target: changes that wait, or the next part of a first load. Each can be repeated. */
 import type pg from 'pg';
 import type { Catalog, SyncedTable } from '../catalog/index.js';
-import { type RouteProgress, records, tables, type WaitingChange } from '../store/index.js';
+import { inTransaction, type RouteProgress, records, tables, type WaitingChange } from '../store/index.js';
 import { sequinId, syncId } from './ids.js';
 import { recordsBehind, recordsOfKeys, type SourceRow } from './payload.js';
 import type { RecordConnection } from './routes.js';
@@ -77,13 +77,25 @@ async function deliverChanges(context: DeliveryContext, changes: readonly Waitin
     const source = sourceOf(context, oid);
     if (source === undefined) return;
     const keys = changes.filter((change) => change.tableOid === oid).map((change) => change.key);
-    const found = await pool.query<SourceRow>(recordsOfKeys(source.table), [keys]);
-    const made = recordsOf(source, found.rows);
+    const made = recordsOf(source, await rowsOf(pool, source, keys));
     stored.push(...made.stored);
     gone.push(...made.gone);
   }
   await deliver(context, stored, gone);
-  await records.done(pool, name, changes);
+  await inTransaction(pool, async (client) => {
+    await client.query(planSettings);
+    await records.done(client, name, changes);
+  });
+}
+
+/** Key look-ups are the right plan for a batch, whatever the planner knows of tables that grow as it runs. */
+const planSettings = 'SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off';
+
+async function rowsOf(pool: pg.Pool, { table }: Source, keys: readonly string[]): Promise<readonly SourceRow[]> {
+  return inTransaction(pool, async (client) => {
+    await client.query(planSettings);
+    return (await client.query<SourceRow>(recordsOfKeys(table), [keys])).rows;
+  });
 }
 
 function recordsOf(
@@ -141,8 +153,12 @@ async function loadPart(context: DeliveryContext, route: RouteProgress): Promise
   const held = await target.collection(syncId(connection.name), table.resource.object, route.position, batch);
   const last = held.at(-1);
   if (last === undefined) return advance('done', '');
-  const found = await pool.query<SourceRow>(recordsOfKeys(table), [held.map((each) => each.key)]);
-  await deliver(context, [], recordsOf(source, found.rows).gone);
+  const rows = await rowsOf(
+    pool,
+    source,
+    held.map((each) => each.key),
+  );
+  await deliver(context, [], recordsOf(source, rows).gone);
   return advance('sweep', last.sequinId);
 }
 

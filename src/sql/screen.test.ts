@@ -63,6 +63,7 @@ describe('screen', () => {
     'BEGIN',
     '',
     "SET TimeZone TO 'UTC'",
+    'SELECT index_stats, max_stale FROM t',
   ])('lets %s pass', (text) => {
     expect(screen(text)).toBe(false);
     expect(screen(text, true)).toBe(false);
@@ -76,6 +77,10 @@ describe('screen', () => {
     '\u00e9for update t',
     '$for update t',
   ])('does not take %j for a lock', (text) => {
+    expect(screen(text)).toBe(true);
+  });
+
+  it.each(["SET upwrite.max_staleness = '1s'", 'select set_config("upwrite.MAX_STALENESS")'])('holds %s back', (text) => {
     expect(screen(text)).toBe(true);
   });
 
