@@ -6,12 +6,16 @@ import {
   type Command,
   checkCommand,
   type Io,
+  operateCommands,
   runCli,
   startEmbedded,
   stopRequested,
   tableSqlCommand,
 } from './cli/index.js';
 import { parseDatabaseUrl } from './config/index.js';
+import { operateOptions } from './main/operate.js';
+import { serve } from './main/serve.js';
+import { syncCommand } from './main/work.js';
 import { createKit, createRegistry, type Registry, silentLog } from './provider/index.js';
 import { createLog } from './telemetry/index.js';
 
@@ -27,8 +31,8 @@ function startCommand(registry: Registry): Command {
   return {
     summary: 'serves the configured connections until SIGINT or SIGTERM',
     takesConfig: true,
+    options: { 'no-sync': { summary: 'serves clients only; "upwrite sync" processes keep the tables fresh' } },
     run: async (context) => {
-      const { serve } = await import('./main/serve.js');
       const config = context.config();
       const stop = stopRequested();
       const log = createLog(config.log);
@@ -43,6 +47,7 @@ function startCommand(registry: Registry): Command {
           database,
           registry,
           log,
+          work: context.options['no-sync'] !== true,
           ...(embedded === null ? {} : { grant: { write: ['app'] } }),
         });
         process.on('SIGHUP', () => reload(running.reload, log));
@@ -98,6 +103,8 @@ async function main(): Promise<number> {
     providers,
     commands: new Map<string, Command>([
       ['start', startCommand(registry)],
+      ['sync', syncCommand(registry)],
+      ...operateCommands(operateOptions),
       [
         'check',
         checkCommand({

@@ -5,6 +5,7 @@ import {
   type Batch,
   CallFailure,
   type Kit,
+  type Pace,
   type Provider,
   type Rec,
   type RequestPlan,
@@ -154,4 +155,7 @@ function open(config: AirtableConfig, kit: Kit): Session {
   };
 }
 
-export const provider: Provider<AirtableConfig> = { name: 'airtable', parseConfig, open };
+/** 100,000 calls a month of a Team workspace (Airtable support, "Managing API call limits"); larger plans have no such limit. */
+const pace: Pace = { requests: 100_000, perMillis: 30 * 86_400_000, share: 0.5, look: 1, leastMillis: 30_000 };
+
+export const provider: Provider<AirtableConfig> = { name: 'airtable', pace, parseConfig, open };

@@ -3,6 +3,7 @@ import { FaultError, fault } from '../../src/errors/index.js';
 import {
   CallFailure,
   type Kit,
+  type Pace,
   type Provider,
   type RequestPlan,
   type Resource,
@@ -94,4 +95,7 @@ function open(config: GitHubConfig, kit: Kit): Session {
   };
 }
 
-export const provider: Provider<GitHubConfig> = { name: 'github', parseConfig, open };
+/** 5,000 points an hour of a user (REST and GraphQL rate limits); a look asks for the repositories and for changes in them. */
+const pace: Pace = { requests: 5000, perMillis: 3_600_000, share: 0.4, look: 2, leastMillis: 15_000 };
+
+export const provider: Provider<GitHubConfig> = { name: 'github', pace, parseConfig, open };

@@ -3,6 +3,7 @@ import { FaultError, fault } from '../../src/errors/index.js';
 import {
   CallFailure,
   type Kit,
+  type Pace,
   type Provider,
   type RequestPlan,
   type Resource,
@@ -148,4 +149,7 @@ function open(config: HubspotConfig, kit: Kit): Session {
   };
 }
 
-export const provider: Provider<HubspotConfig> = { name: 'hubspot', parseConfig, open };
+/** 250,000 calls a day of the smallest account; a look is a search and a listing of the archive (API usage guidelines). */
+const pace: Pace = { requests: 250_000, perMillis: 86_400_000, share: 0.4, look: 2, leastMillis: 15_000 };
+
+export const provider: Provider<HubspotConfig> = { name: 'hubspot', pace, parseConfig, open };

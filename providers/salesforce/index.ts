@@ -5,6 +5,7 @@ import {
   type Batch,
   CallFailure,
   type Kit,
+  type Pace,
   type Provider,
   type Rec,
   type RequestPlan,
@@ -148,4 +149,10 @@ function open(config: SalesforceConfig, kit: Kit): Session {
   };
 }
 
-export const provider: Provider<SalesforceConfig> = { name: 'salesforce', parseConfig, open };
+/**
+ * API calls in 24 hours: 15,000 of a Developer Edition, 100,000 and more of the others (Salesforce Developer Limits, "API
+ * Request Limits and Allocations").
+ */
+const pace: Pace = { requests: 15_000, perMillis: 86_400_000, share: 0.5, look: 1, leastMillis: 15_000 };
+
+export const provider: Provider<SalesforceConfig> = { name: 'salesforce', pace, parseConfig, open };

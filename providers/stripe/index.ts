@@ -3,6 +3,7 @@ import { FaultError, fault } from '../../src/errors/index.js';
 import {
   CallFailure,
   type Kit,
+  type Pace,
   type Provider,
   type RequestPlan,
   type Resource,
@@ -101,4 +102,7 @@ function open(config: StripeConfig, kit: Kit): Session {
   };
 }
 
-export const provider: Provider<StripeConfig> = { name: 'stripe', parseConfig, open };
+/** 25 requests a second to one endpoint (API reference, "Rate limits"): every table looks at the same list of events. */
+const pace: Pace = { requests: 25, perMillis: 1000, share: 0.05, look: 1, leastMillis: 10_000 };
+
+export const provider: Provider<StripeConfig> = { name: 'stripe', pace, parseConfig, open };

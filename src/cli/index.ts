@@ -1,8 +1,9 @@
 export { type CheckOptions, checkCommand } from './check.js';
 export type { Command, CommandArguments, CommandContext, CommandOption, Commands, Io } from './command.js';
 export { clientConfig, mayGoWithoutTls } from './database.js';
-export { type Embedded, type EmbeddedOptions, FolderInUse, startEmbedded } from './embedded/index.js';
+export { type Embedded, type EmbeddedOptions, embeddedUrl, FolderInUse, startEmbedded } from './embedded/index.js';
 export type { Finding } from './finding.js';
+export { type OperateOptions, operateCommands } from './operate.js';
 export { tableSqlCommand } from './records.js';
 export { type CliOptions, describeFailure, exitCodes, runCli } from './run.js';
 export { type StopSignal, stopRequested } from './signals.js';

@@ -36,6 +36,8 @@ export interface TableSelection {
   /** The table's name; absent: the resource's. */
   readonly table?: string;
   readonly columns: ColumnSelection;
+  /** How old it may be at most, in milliseconds; absent: as `SyncConfig.interval`. */
+  readonly maxAge?: number;
   /** A condition in SQL over the table's columns; only records that fulfil it are synced. */
   readonly where?: string;
 }
@@ -86,14 +88,26 @@ export interface WritesConfig {
 }
 
 export interface SyncConfig {
-  /** From one look for changes to the next. */
-  readonly interval: number;
+  /** From one look for changes to the next; absent: as the API's quota allows. */
+  readonly interval?: number;
   /** From one full listing to the next, where the API does not list deletions. */
   readonly sweep: number;
+  /** Jobs that one process works on at once. */
+  readonly jobs: number;
   /** How long a reader waits for fresh data, and what happens then. */
   readonly staleness: { readonly timeout: number; readonly late: 'error' | 'warn' };
   /** The truth check: from one pass over a table to the next, and the share of time that it may take, 0 to 1. */
   readonly verify: { readonly interval: number; readonly share: number };
+}
+
+export interface AdminConfig {
+  /** Absent: no HTTP listener. */
+  readonly listen?: { readonly host: string; readonly port: number };
+}
+
+export interface HealthConfig {
+  /** URL that is told of changes of a table's state. It may hold a secret: never to be logged. */
+  readonly hook?: string;
 }
 
 export interface Config {
@@ -109,6 +123,8 @@ export interface Config {
   readonly transactions: 'escape' | 'reject';
   readonly writes: WritesConfig;
   readonly sync: SyncConfig;
+  readonly admin: AdminConfig;
+  readonly health: HealthConfig;
   readonly journal: { readonly retention: number };
   readonly shutdown: { readonly grace: number };
   readonly log: {

@@ -172,9 +172,13 @@ function asObject(value: unknown): Readonly<Record<string, unknown>> {
 }
 
 function complete(parsed: ParsedConfig, file: string, directory: string): Config {
-  const { database, tls, connections, records, ...rest } = parsed;
+  const { database, tls, connections, records, sync, admin, health, ...rest } = parsed;
+  const { interval, ...syncRest } = sync;
   return {
     ...rest,
+    sync: { ...syncRest, ...(interval === undefined ? {} : { interval }) },
+    admin: admin.listen === undefined ? {} : { listen: admin.listen },
+    health: health.hook === undefined ? {} : { hook: health.hook },
     file,
     ...(database === undefined ? {} : { database }),
     tls: completeTls(tls, directory),
@@ -218,7 +222,7 @@ function completeRecords({ table, provider, connection, database }: ParsedConfig
   };
 }
 
-function completeTable([resource, { table, columns, where }]: [
+function completeTable([resource, { table, columns, where, max_age: maxAge }]: [
   string,
   NonNullable<ParsedConnection['tables']>[string],
 ]): TableSelection {
@@ -228,6 +232,7 @@ function completeTable([resource, { table, columns, where }]: [
     ...(table === undefined ? {} : { table }),
     columns: { ...selection, ...(include === undefined ? {} : { include }) },
     ...(where === undefined ? {} : { where }),
+    ...(maxAge === undefined ? {} : { maxAge }),
   };
 }
 

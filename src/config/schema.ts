@@ -71,6 +71,15 @@ const listen = z
   .prefault({})
   .meta(meaning('Where clients connect: `host:port`, or the keys below'));
 
+const adminListen = z.union([z.string(), z.number()], 'must be host:port').transform((input, context) => {
+  const match = /^(?:(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):)?(\d{1,5})$/.exec(String(input));
+  if (match !== null && Number(match[3]) <= 65_535) {
+    return { host: match[1] ?? match[2] ?? '127.0.0.1', port: Number(match[3]) };
+  }
+  context.addIssue({ code: 'custom', message: 'must be host:port' });
+  return z.NEVER;
+});
+
 const tls = z
   .strictObject({
     mode: z
@@ -107,6 +116,12 @@ const columns = z.strictObject({
 const table = z.strictObject({
   table: sqlName.optional().meta(meaning("The table's name, instead of the resource's")),
   columns: z.preprocess((input) => (Array.isArray(input) ? { include: input } : input), columns).prefault({}),
+  max_age: duration('1s', '30d')
+    .optional()
+    .meta({
+      ...meaning('How old the table may be at most: from one look for changes to the next'),
+      shownDefault: '`sync.interval`',
+    }),
   where: text('a condition in SQL')
     .optional()
     .meta(meaning('Not used yet, and refused at the start: a condition in SQL that records must fulfil to be synced')),
@@ -232,10 +247,20 @@ export function configSchema(directory: string) {
       .prefault({}),
     sync: z
       .strictObject({
-        interval: duration('1s', '30d').prefault('30s').meta(meaning('From one look for changes to the next')),
+        interval: duration('1s', '30d')
+          .optional()
+          .meta({
+            ...meaning('From one look for changes to the next, for every table'),
+            shownDefault: "by the API's quota",
+          }),
         sweep: duration('1m', '30d')
           .prefault('6h')
-          .meta(meaning('Not used yet: from one full listing to the next, where the API does not list deletions')),
+          .meta(meaning('From one full listing to the next, where the API does not list deletions')),
+        jobs: whole(1, 1000)
+          .prefault(16)
+          .meta(
+            meaning('Tables (and other jobs) that one process works on at once; most of the time they wait for an API'),
+          ),
         staleness: z
           .strictObject({
             timeout: duration('100ms', '1h')
@@ -269,6 +294,21 @@ export function configSchema(directory: string) {
     journal: z
       .strictObject({
         retention: duration('1h', '3650d').prefault('30d').meta(meaning('How long settled journal entries are kept')),
+      })
+      .prefault({}),
+    admin: z
+      .strictObject({
+        listen: adminListen
+          .optional()
+          .meta(meaning('`host:port` of an HTTP listener with health and metrics; without it there is none')),
+      })
+      .prefault({}),
+    health: z
+      .strictObject({
+        hook: z
+          .url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' })
+          .optional()
+          .meta(meaning("URL that gets a POST with JSON when a table's state changes")),
       })
       .prefault({}),
     shutdown: z

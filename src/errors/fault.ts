@@ -30,6 +30,8 @@ export interface Fault {
   readonly table?: string;
   readonly column?: string;
   readonly constraint?: string;
+  /** Seconds until the API's limit allows a retry, for `rate_limited`. */
+  readonly retryAfter?: number;
 }
 
 function fill(template: string, params: Readonly<Record<string, string | number>>): string {
@@ -57,6 +59,7 @@ export function fault(code: FaultCode, details: FaultDetails = {}): Fault {
     ...(details.table === undefined ? {} : { table: details.table }),
     ...(details.column === undefined ? {} : { column: details.column }),
     ...(details.constraint === undefined ? {} : { constraint: details.constraint }),
+    ...(code === 'rate_limited' && typeof params['seconds'] === 'number' ? { retryAfter: params['seconds'] } : {}),
   };
 }
 

@@ -15,14 +15,15 @@ import {
   tables,
   takeLease,
 } from '../store/index.js';
-import { type Progress, type Sync, startSync } from '../sync/index.js';
-import type { Log } from '../telemetry/index.js';
+import type { Jobs, Progress, Sync } from '../sync/index.js';
+import { type Log, Metrics } from '../telemetry/index.js';
 import { type Boundary, startSettler, WritePath } from '../write/index.js';
+import { openAdmin } from './admin.js';
+import { startChores } from './chores.js';
+import { type Engine, openEngine } from './engine.js';
 import { ownConnections } from './own-connections.js';
 import { openReaders } from './readers.js';
-import { openRecords } from './records.js';
 import { clientTls, databaseTarget } from './tls.js';
-import { openVerifier } from './verify.js';
 
 export interface ServeOptions {
   readonly config: Config;
@@ -35,6 +36,8 @@ export interface ServeOptions {
   /** A line of progress for a person. */
   readonly onStep?: (line: string) => void;
   readonly onProgress?: (progress: Progress) => void;
+  /** Whether this process takes jobs, the sync's among them. Default true; other processes must if it does not. */
+  readonly work?: boolean;
   /** Other times than `timings`: tests do not wait so long. */
   readonly timings?: Partial<Timings>;
   /** Called at the boundaries of every write: tests strike there. */
@@ -44,6 +47,9 @@ export interface ServeOptions {
 export interface Running {
   readonly proxy: Listener;
   readonly sync: Sync;
+  readonly jobs: Jobs;
+  /** Where the HTTP listener is, if there is one. */
+  readonly admin: { readonly host: string; readonly port: number } | null;
   readonly catalog: LiveCatalog;
   /** Reads the certificate files again. */
   reload(): void;
@@ -80,29 +86,15 @@ export async function serve(options: ServeOptions): Promise<Running> {
   }
 }
 
-async function runAll(cleanup: (() => Promise<unknown>)[]): Promise<void> {
+export async function runAll(cleanup: (() => Promise<unknown>)[]): Promise<void> {
   for (const step of cleanup.splice(0).reverse()) await step().catch(() => undefined);
 }
 
 async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[]): Promise<Running> {
-  const { config, log, onStep = () => undefined } = options;
+  const { config, log } = options;
   const times = { ...timings, ...options.timings };
-  const own = await ownConnections(options.database);
-  const pool = openPool(options, own);
-  cleanup.push(
-    () => pool.end(),
-    async () => closeConnections(),
-  );
-  await migrate(pool);
-  const lease = await takeLease(pool, {
-    kind: 'serve',
-    leaseMs: times.lease,
-    onError: (error) => log.warn({ error }, 'the lease'),
-  });
-  cleanup.push(() => lease.release());
-  const sessions = await openSessions(options);
-  onStep(`Describing ${sessions.size} connection${sessions.size === 1 ? '' : 's'} …`);
-  const catalog = await openCatalog(options, own, pool, sessions, cleanup);
+  const core = await openCore(options, 'serve', cleanup);
+  const { pool, lease, sessions, catalog, engine } = core;
   const journal = openJournal(pool, lease.id);
   const session = (name: string): Session | undefined => sessions.get(name);
   const writes = new WritePath({
@@ -135,17 +127,14 @@ async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[])
       .catch((error: unknown) => log.warn({ error }, 'pruning the journal failed'));
   }, pruneInterval);
   cleanup.push(async () => clearInterval(pruning));
-  const sync = openSync(options, pool, catalog, sessions, lease);
-  cleanup.push(() => sync.stop());
-  catalog.onChange(() => sync.update());
-  const records = openRecords({ config, own, pool, catalog, log });
-  cleanup.push(() => records.stop());
-  const verifier = openVerifier({ config, pool, catalog, sessions, worker: lease.id, log });
-  cleanup.push(() => verifier.stop());
+  if (options.work !== false) {
+    await engine.jobs.start();
+    startChores(core, config, log, cleanup);
+  }
   const analyser = createAnalyser({ onLoss: (why) => log.warn({ why }, 'a parser was lost to a text') });
   cleanup.push(() => analyser.close());
   await analyser.ready();
-  const freshness = await openReaders({ config, database: options.database.database, pool, sync, log });
+  const freshness = await openReaders({ config, database: options.database.database, pool, sync: engine.sync, log });
   cleanup.push(() => freshness.stop());
   const tls = clientTls(config.tls);
   const proxy = await startProxy({
@@ -166,13 +155,56 @@ async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[])
     log,
   });
   cleanup.push(() => proxy.close());
+  const admin = await openAdmin(core, config, log);
+  if (admin !== null) cleanup.push(() => admin.close());
   return {
     proxy,
-    sync,
+    sync: engine.sync,
+    jobs: engine.jobs,
+    admin,
     catalog,
     reload: () => tls?.reload(),
     stop: () => runAll(cleanup),
   };
+}
+
+/** What every kind of Upwrite process has. */
+export interface Core {
+  readonly own: pg.ClientConfig;
+  readonly pool: pg.Pool;
+  readonly lease: Lease;
+  readonly sessions: ReadonlyMap<string, Session>;
+  readonly catalog: LiveCatalog;
+  readonly metrics: Metrics;
+  readonly engine: Engine;
+}
+
+/** The database, the connections, the catalog and the jobs, of which none is taken yet. `kind` is for the operator. */
+export async function openCore(
+  options: ServeOptions,
+  kind: 'serve' | 'sync',
+  cleanup: (() => Promise<unknown>)[],
+): Promise<Core> {
+  const { config, registry, log, onStep = () => undefined } = options;
+  const leaseMs = { ...timings, ...options.timings }.lease;
+  const own = await ownConnections(options.database);
+  const pool = openPool(options, own);
+  cleanup.push(
+    () => pool.end(),
+    async () => closeConnections(),
+  );
+  await migrate(pool);
+  const lease = await takeLease(pool, { kind, leaseMs, onError: (error) => log.warn({ error }, 'the lease') });
+  cleanup.push(() => lease.release());
+  const sessions = await openSessions(options);
+  onStep(`Describing ${sessions.size} connection${sessions.size === 1 ? '' : 's'} …`);
+  const catalog = await openCatalog(options, own, pool, sessions, cleanup);
+  const metrics = new Metrics();
+  const { onProgress } = options;
+  const parts = { config, registry, log, metrics, own, pool, catalog, sessions, lease, leaseMs };
+  const engine = await openEngine({ ...parts, ...(onProgress === undefined ? {} : { onProgress }) });
+  cleanup.push(() => engine.stop());
+  return { own, pool, lease, sessions, catalog, metrics, engine };
 }
 
 /** One connection for each write in flight, and some for the journal, the sync and the settling. */
@@ -245,24 +277,4 @@ function choice(
       ...(grant === undefined ? {} : { grant }),
     },
   ];
-}
-
-function openSync(
-  options: ServeOptions,
-  pool: pg.Pool,
-  catalog: LiveCatalog,
-  sessions: ReadonlyMap<string, Session>,
-  lease: Lease,
-): Sync {
-  const sync = startSync({
-    pool,
-    catalog,
-    sessions,
-    worker: lease.id,
-    log: options.log,
-    intervalMs: options.config.sync.interval,
-    ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
-  });
-  sync.firstSync.catch(() => undefined);
-  return sync;
 }

@@ -12,6 +12,8 @@ export interface VerifyOptions {
   readonly sessions: ReadonlyMap<string, Session>;
   /** The id of this process's lease. */
   readonly worker: string;
+  /** Has the sync of a table begin now. */
+  readonly wake: (tableOid: number) => Promise<void>;
   readonly log: KitLog;
 }
 

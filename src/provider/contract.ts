@@ -207,10 +207,24 @@ export interface Session {
   check(signal: AbortSignal): Promise<string>;
 }
 
+/** What an API allows, and what of it looking for changes may take: how often a table is looked at follows from it. */
+export interface Pace {
+  /** Requests that the API takes within `perMillis`, on the smallest plan with which a sync makes sense. */
+  readonly requests: number;
+  readonly perMillis: number;
+  /** The share of them that looking for changes may use, 0 to 1; the rest is for writes, listings and others. */
+  readonly share: number;
+  /** Requests of one look at a table in which nothing has changed. */
+  readonly look: number;
+  /** Milliseconds between two looks at least, however few tables there are. */
+  readonly leastMillis: number;
+}
+
 /** What a connection's configuration holds for its provider: everything but the keys that Upwrite reads itself. */
 export interface Provider<Config> {
   /** Lower-case name, the folder's name. */
   readonly name: string;
+  readonly pace: Pace;
   /** Validates the `auth` part (and other keys of its own). Throws an Error whose message names the key and the fix. */
   parseConfig(input: unknown): Config;
   /** Does no I/O. */

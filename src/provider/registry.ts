@@ -5,7 +5,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import type { Provider, Session } from './contract.js';
+import type { Pace, Provider, Session } from './contract.js';
 import { guardSession } from './guard.js';
 import type { Kit } from './kit.js';
 
@@ -18,6 +18,7 @@ export interface ConfiguredProvider {
 
 export interface LoadedProvider {
   readonly name: string;
+  readonly pace: Pace;
   /** Throws an Error whose message names the key and the fix. */
   configure(input: unknown): ConfiguredProvider;
 }
@@ -47,6 +48,7 @@ function isProvider(value: unknown): value is Provider<unknown> {
 function loaded(provider: Provider<unknown>): LoadedProvider {
   return {
     name: provider.name,
+    pace: provider.pace,
     configure(input) {
       const config = provider.parseConfig(input);
       return { name: provider.name, open: (kit) => guardSession(provider.open(config, kit), kit) };

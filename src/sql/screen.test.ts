@@ -80,9 +80,12 @@ describe('screen', () => {
     expect(screen(text)).toBe(true);
   });
 
-  it.each(["SET upwrite.max_staleness = '1s'", 'select set_config("upwrite.MAX_STALENESS")'])('holds %s back', (text) => {
-    expect(screen(text)).toBe(true);
-  });
+  it.each(["SET upwrite.max_staleness = '1s'", 'select set_config("upwrite.MAX_STALENESS")'])(
+    'holds %s back',
+    (text) => {
+      expect(screen(text)).toBe(true);
+    },
+  );
 
   it.each(['EXECUTE p(1)', 'deallocate all', 'DISCARD ALL', 'explain execute p'])(
     'holds %s back only where the session has a prepared mutation',

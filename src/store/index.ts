@@ -34,6 +34,15 @@ export {
 } from './locks.js';
 export { type MigrationResult, migrate } from './migrate.js';
 export {
+  type Advance,
+  type Busy,
+  type Claim,
+  NotWorker,
+  type Position,
+  type Positions,
+  positions,
+} from './positions.js';
+export {
   type RecordRoute,
   type Records,
   type RecordTargetHealth,
@@ -44,9 +53,6 @@ export {
 } from './records.js';
 export { canBecome, isFinal, type MutationState, statesBefore } from './states.js';
 export {
-  type Advance,
-  NotWorker,
-  type Position,
   type StoredTable,
   type TableHealth,
   type TableState,
@@ -60,6 +66,7 @@ export {
   type VerificationHealth,
   verification,
 } from './verification.js';
+export { pauseTable, resumeTable, resyncTable, type TableName } from './wishes.js';
 export {
   countSwept,
   drawOrder,

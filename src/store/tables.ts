@@ -28,43 +28,27 @@ export interface StoredTable {
 /** How a table's sync is doing. Times in epoch milliseconds by the database's clock. */
 export interface TableHealth {
   readonly tableOid: number;
+  readonly connection: string;
+  readonly provider: string;
+  readonly schema: string;
+  readonly name: string;
   readonly state: TableState;
   readonly reason: string | null;
   readonly since: number;
+  /** Of the full listing that is running, or of the last one. */
   readonly pages: number;
   readonly rows: number;
   readonly expectedRows: number | null;
+  /** Of the listing that is running. */
+  readonly rowsPerSecond: number | null;
+  readonly expectedAt: number | null;
   readonly lastSyncedAt: number | null;
-}
-
-/** Where a table's sync stands. */
-export interface Position {
-  readonly cursor: Json;
-  /** A full listing is to begin (cursor null) or to go on. */
-  readonly fullListing: boolean;
-  /** The write order at which the running full listing began. */
-  readonly listingOrder: string | null;
-  /** How many keys that listing has noted for its sweep; null where it does not sweep. */
-  readonly sweptRows: number | null;
-  readonly pages: number;
-  readonly rows: number;
-}
-
-/** What a stored page changes. */
-export interface Advance {
-  readonly cursor: Json;
-  readonly fullListing: boolean;
-  readonly records: number;
-  readonly expectedRows: number | null;
-  readonly sweptRows: number | null;
-}
-
-/** Another worker has taken the table over. The transaction at hand must be rolled back. */
-export class NotWorker extends Error {
-  constructor(tableOid: number) {
-    super(`table ${tableOid} is synced by another worker`);
-    this.name = 'NotWorker';
-  }
+  /** When everything was last listed to its end. */
+  readonly sweptAt: number | null;
+  /** From one look for changes to the next, in milliseconds. */
+  readonly maxAge: number | null;
+  /** Now, by the same clock as the times. */
+  readonly now: number;
 }
 
 export interface Tables {
@@ -72,25 +56,17 @@ export interface Tables {
   health(db: Queryable): Promise<readonly TableHealth[]>;
   /** Adds a table, or brings what is known of it up to date; its position and health stay unless the oid is new. */
   register(db: Queryable, table: StoredTable): Promise<void>;
-  /** Makes the worker (a process with a lease) the table's, unless a living one has it: then null. */
-  claim(db: Queryable, tableOid: number, worker: string): Promise<Position | null>;
-  /** Gives a table back, or with null all that the worker has. */
-  release(db: Queryable, tableOid: number | null, worker: string): Promise<void>;
-  /** Starts a full listing from nothing. `sweep`: its keys are noted, to delete at its end what it did not list. */
-  beginListing(db: Queryable, tableOid: number, worker: string, sweep: boolean): Promise<Position>;
   /**
-   * A full listing has come to its end. `again`: the next pull lists everything anew, because the API has no changes to
-   * ask for; otherwise the cursor now leads through changes. Throws `NotWorker`.
+   * Sets the state and its reason; `since` moves only where they differ, and a pause by an operator stays. Answers the
+   * state before where it was another.
    */
-  endListing(db: Queryable, tableOid: number, worker: string, again: boolean): Promise<void>;
-  /** Within the transaction that stores a page. Throws `NotWorker`. */
-  advance(db: Queryable, tableOid: number, worker: string, page: Advance): Promise<void>;
-  /** Sets the state and its reason; `since` moves only where they differ. `synced`: the API had nothing newer. */
   setState(
     db: Queryable,
     tableOid: number,
-    to: { state: TableState; reason?: string; synced?: boolean },
-  ): Promise<void>;
+    to: { readonly state: TableState; readonly reason: string | null },
+  ): Promise<TableState | null>;
+  /** Sets from one look for changes to the next, in milliseconds, by table; those that have it already are left alone. */
+  setMaxAges(db: Queryable, ages: ReadonlyMap<number, number>): Promise<void>;
 }
 
 const registerSql = `
@@ -110,41 +86,20 @@ const registerTableSql = `
   ON CONFLICT (table_oid) DO UPDATE SET connection = EXCLUDED.connection, provider = EXCLUDED.provider,
     object = EXCLUDED.object, schema_name = EXCLUDED.schema_name, table_name = EXCLUDED.table_name`;
 
-const positionColumns = 'd.cursor, d.full_listing, d.listing_order, d.swept_rows, t.pages, t.rows';
-
-const claimSql = `
-  UPDATE upwrite.table_details d SET worker = $2 FROM upwrite.tables t
-  WHERE d.table_oid = $1 AND t.table_oid = $1 AND (d.worker IS NULL OR d.worker = $2 OR NOT EXISTS (
-    SELECT FROM upwrite.processes p WHERE p.id = d.worker AND p.lease_until > clock_timestamp()))
-  RETURNING ${positionColumns}`;
-
-const beginListingSql = `
-  WITH emptied AS (DELETE FROM upwrite.swept_keys WHERE table_oid = $1),
-  t AS (
-    UPDATE upwrite.tables SET pages = 0, rows = 0, expected_rows = NULL WHERE table_oid = $1 RETURNING pages, rows)
-  UPDATE upwrite.table_details d SET cursor = NULL, full_listing = true,
-    listing_order = nextval('upwrite.write_order'), swept_rows = CASE WHEN $3 THEN 0 END
-  FROM t WHERE d.table_oid = $1 AND d.worker = $2
-  RETURNING ${positionColumns}`;
-
-const endListingSql = `
-  WITH emptied AS (DELETE FROM upwrite.swept_keys WHERE table_oid = $1)
-  UPDATE upwrite.table_details SET full_listing = $3, swept_rows = NULL,
-    cursor = CASE WHEN $3 THEN NULL ELSE cursor END
-  WHERE table_oid = $1 AND worker = $2`;
-
-const advanceSql = `
-  WITH d AS (
-    UPDATE upwrite.table_details SET cursor = $3, full_listing = $4, swept_rows = $7
-    WHERE table_oid = $1 AND worker = $2 RETURNING table_oid)
-  UPDATE upwrite.tables t SET pages = pages + 1, rows = rows + $5, expected_rows = coalesce($6, expected_rows)
-  FROM d WHERE t.table_oid = d.table_oid`;
-
 const setStateSql = `
-  UPDATE upwrite.tables SET state = $2, reason = $3,
-    since = CASE WHEN state = $2 AND reason IS NOT DISTINCT FROM $3 THEN since ELSE clock_timestamp() END,
-    last_synced_at = CASE WHEN $4 THEN clock_timestamp() ELSE last_synced_at END
-  WHERE table_oid = $1 AND ($4 OR state <> $2 OR reason IS DISTINCT FROM $3)`;
+  WITH old AS (
+    SELECT state, reason FROM upwrite.tables WHERE table_oid = $1 FOR UPDATE),
+  new AS (
+    UPDATE upwrite.tables t SET state = $2, reason = $3, since = clock_timestamp() FROM old
+    WHERE t.table_oid = $1 AND (old.state <> $2 OR old.reason IS DISTINCT FROM $3) AND ($2 = 'paused' OR NOT EXISTS (
+      SELECT FROM upwrite.table_details d WHERE d.table_oid = $1 AND d.pause IS NOT NULL))
+    RETURNING 1)
+  SELECT old.state FROM old, new WHERE old.state <> $2`;
+
+const setMaxAgesSql = `
+  UPDATE upwrite.tables t SET max_age = given.ms * interval '1 millisecond'
+  FROM unnest($1::oid[], $2::float8[]) AS given (oid, ms)
+  WHERE t.table_oid = given.oid AND t.max_age IS DISTINCT FROM given.ms * interval '1 millisecond'`;
 
 interface StoredRow {
   readonly table_oid: number;
@@ -159,33 +114,22 @@ interface StoredRow {
 
 interface HealthRow {
   readonly table_oid: number;
+  readonly connection: string;
+  readonly provider: string;
+  readonly schema_name: string;
+  readonly table_name: string;
   readonly state: TableState;
   readonly reason: string | null;
   readonly since: Date;
   readonly pages: string;
   readonly rows: string;
   readonly expected_rows: string | null;
+  readonly rows_per_second: number | null;
+  readonly expected_at: Date | null;
   readonly last_synced_at: Date | null;
-}
-
-interface PositionRow {
-  readonly cursor: Json;
-  readonly full_listing: boolean;
-  readonly listing_order: string | null;
-  readonly swept_rows: string | null;
-  readonly pages: string;
-  readonly rows: string;
-}
-
-function position(row: PositionRow): Position {
-  return {
-    cursor: row.cursor,
-    fullListing: row.full_listing,
-    listingOrder: row.listing_order,
-    sweptRows: row.swept_rows === null ? null : Number(row.swept_rows),
-    pages: Number(row.pages),
-    rows: Number(row.rows),
-  };
+  readonly swept_at: Date | null;
+  readonly max_age_ms: number | null;
+  readonly now: Date;
 }
 
 async function list(db: Queryable): Promise<readonly StoredTable[]> {
@@ -205,19 +149,34 @@ async function list(db: Queryable): Promise<readonly StoredTable[]> {
   }));
 }
 
+const healthSql = `
+  SELECT table_oid, connection, provider, schema_name, table_name, state, reason, since, pages, rows, expected_rows,
+    rows_per_second, expected_at, last_synced_at, swept_at, extract(epoch FROM max_age)::float8 * 1000 AS max_age_ms,
+    clock_timestamp() AS now
+  FROM upwrite.tables ORDER BY schema_name, table_name`;
+
+const millis = (time: Date | null): number | null => (time === null ? null : time.getTime());
+
 async function health(db: Queryable): Promise<readonly TableHealth[]> {
-  const result = await db.query<HealthRow>(
-    'SELECT table_oid, state, reason, since, pages, rows, expected_rows, last_synced_at FROM upwrite.tables',
-  );
+  const result = await db.query<HealthRow>(healthSql);
   return result.rows.map((row) => ({
     tableOid: row.table_oid,
+    connection: row.connection,
+    provider: row.provider,
+    schema: row.schema_name,
+    name: row.table_name,
     state: row.state,
     reason: row.reason,
     since: row.since.getTime(),
     pages: Number(row.pages),
     rows: Number(row.rows),
     expectedRows: row.expected_rows === null ? null : Number(row.expected_rows),
-    lastSyncedAt: row.last_synced_at === null ? null : row.last_synced_at.getTime(),
+    rowsPerSecond: row.rows_per_second,
+    expectedAt: millis(row.expected_at),
+    lastSyncedAt: millis(row.last_synced_at),
+    sweptAt: millis(row.swept_at),
+    maxAge: row.max_age_ms,
+    now: row.now.getTime(),
   }));
 }
 
@@ -237,41 +196,11 @@ export const tables: Tables = {
   list,
   health,
   register,
-  claim: async (db, tableOid, worker) => {
-    const result = await db.query<PositionRow>(claimSql, [tableOid, worker]);
-    const row = result.rows[0];
-    return row === undefined ? null : position(row);
-  },
-  release: async (db, tableOid, worker) => {
-    await db.query(
-      'UPDATE upwrite.table_details SET worker = NULL WHERE worker = $1 AND ($2::oid IS NULL OR table_oid = $2)',
-      [worker, tableOid],
-    );
-  },
-  beginListing: async (db, tableOid, worker, sweep) => {
-    const result = await db.query<PositionRow>(beginListingSql, [tableOid, worker, sweep]);
-    const row = result.rows[0];
-    if (row === undefined) throw new NotWorker(tableOid);
-    return position(row);
-  },
-  endListing: async (db, tableOid, worker, again) => {
-    const result = await db.query(endListingSql, [tableOid, worker, again]);
-    if (result.rowCount === 0) throw new NotWorker(tableOid);
-  },
-  advance: async (db, tableOid, worker, page) => {
-    const cursor = page.cursor === null ? null : JSON.stringify(page.cursor);
-    const result = await db.query(advanceSql, [
-      tableOid,
-      worker,
-      cursor,
-      page.fullListing,
-      page.records,
-      page.expectedRows,
-      page.sweptRows,
-    ]);
-    if (result.rowCount === 0) throw new NotWorker(tableOid);
-  },
   setState: async (db, tableOid, to) => {
-    await db.query(setStateSql, [tableOid, to.state, to.reason ?? null, to.synced ?? false]);
+    const result = await db.query<{ state: TableState }>(setStateSql, [tableOid, to.state, to.reason]);
+    return result.rows[0]?.state ?? null;
+  },
+  setMaxAges: async (db, ages) => {
+    await db.query(setMaxAgesSql, [[...ages.keys()], [...ages.values()]]);
   },
 };

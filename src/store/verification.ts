@@ -25,6 +25,8 @@ export interface PassPosition {
 /** Times in epoch milliseconds by the database's clock. */
 export interface VerificationHealth {
   readonly tableOid: number;
+  readonly schema: string;
+  readonly table: string;
   readonly rowsChecked: number;
   readonly share: number;
   readonly lastPassAt: number | null;
@@ -70,6 +72,8 @@ export interface Verification {
 
 interface HealthRow {
   readonly table_oid: number;
+  readonly schema_name: string;
+  readonly table_name: string;
   readonly rows_checked: string;
   readonly share: number;
   readonly last_pass_at: Date | null;
@@ -139,10 +143,12 @@ async function restart(db: Queryable, tableOid: number): Promise<void> {
 export const verification: Verification = {
   health: async (db) => {
     const result = await db.query<HealthRow>(
-      'SELECT table_oid, rows_checked, share, last_pass_at, mismatches, last_mismatch_at FROM upwrite.verification',
+      'SELECT table_oid, schema_name, table_name, rows_checked, share, last_pass_at, mismatches, last_mismatch_at FROM upwrite.verification',
     );
     return result.rows.map((row) => ({
       tableOid: row.table_oid,
+      schema: row.schema_name,
+      table: row.table_name,
       rowsChecked: Number(row.rows_checked),
       share: row.share,
       lastPassAt: row.last_pass_at?.getTime() ?? null,

@@ -1,219 +1,234 @@
 /**
- * One cycle of one table: re-reads what is queued, then follows the API's listing to its end, page by page. Each page,
- * its deletions and the cursor behind it are one transaction, so a process that is killed goes on where it was.
+ * One run of one table: re-reads what is queued, then follows the API's listing, page by page, to its end or until its
+ * time is over. Each page, its deletions and the cursor behind it are one transaction, so that whoever comes next, in
+ * whatever process, goes on where this one was, however it ended.
+ *
+ * A table whose API does not list deletions is swept: beside the changes everything is listed from time to time, and what
+ * that listing lacks has gone.
  */
 import type pg from 'pg';
-import { groupRecords, ident, qualified, type SyncedTable } from '../catalog/index.js';
-import type { Page, Rec, Session } from '../provider/index.js';
+import { qualified } from '../catalog/index.js';
+import type { Page } from '../provider/index.js';
 import {
+  type Claim,
   countSwept,
-  drawOrder,
-  dropStale,
   forgetWrites,
   inTransaction,
-  lockTableExclusive,
-  noteReads,
   noteSwept,
   type Position,
+  positions,
   queueStale,
-  staleKeys,
-  tables,
 } from '../store/index.js';
-import { type Merged, mergeDeletions, mergeRecords, planSettings, sum } from './merge.js';
-import { stage } from './stage.js';
+import { mergeAll, type TableContext } from './incoming.js';
+import { rereadQueued } from './reread.js';
+import { deleteUnlisted } from './sweep.js';
 
-/** What a cycle needs. */
-export interface CycleContext {
-  readonly pool: pg.Pool;
-  readonly table: SyncedTable;
-  readonly session: Session;
+/** What a run needs besides the table. */
+export interface CycleContext extends TableContext {
   /** The id of this process's lease. */
   readonly worker: string;
-  /** Runs one piece of database work when it is its turn, so that tables share the pool fairly. */
-  readonly turn: <T>(work: () => Promise<T>) => Promise<T>;
-  /** Milliseconds that a merge waits for the writes being applied. */
-  readonly lockTimeoutMs: number;
-  /** After each page that was stored, and before the first. */
-  readonly onPage: (position: Position, page: Page | null) => Promise<void>;
-  /** Whether records were queued to be read again since the last look; asked between pages. */
-  readonly takeWake: () => boolean;
+  /** Whether another run of the table goes on in this process. */
+  readonly isBusyHere: boolean;
+  /** Milliseconds after which a run ends behind its page, so that others have their turn. */
+  readonly sliceMs: number;
+  /** Milliseconds from one sweep to the next, for tables that need them. */
+  readonly sweepMs: number;
+  /** Once, before anything is read. */
+  readonly onStart: (claim: Claim, position: Position) => Promise<void>;
+  /** After each page that was stored. */
+  readonly onPage: (position: Position, page: Page, rate: number | null) => Promise<void>;
 }
 
-/** Records to re-read in one go, and deletions of a sweep in one transaction. */
-const batch = 200;
+export type CycleEnd =
+  /** The API has nothing newer. */
+  | { readonly kind: 'live' }
+  /** There is more to do, at once. */
+  | { readonly kind: 'more' }
+  /** An operator wants nobody to work on it, for this reason. */
+  | { readonly kind: 'paused'; readonly reason: string }
+  /** Somebody works on it, and another run will follow that one. */
+  | { readonly kind: 'busy' }
+  /** It is not registered any more. */
+  | { readonly kind: 'gone' };
+
+/** What one run knows as it goes. */
+interface Run {
+  readonly context: CycleContext;
+  readonly id: string;
+  readonly began: number;
+  position: Position;
+  /** Records of the full listing that this run has stored. */
+  listed: number;
+  /** Records that were left alone and queued. */
+  queued: number;
+}
 
 /**
- * Runs one cycle. Answers false where another process has the table. Throws what the API or the database threw;
- * everything stored by then stays, and the next cycle goes on behind it.
+ * Does one run. Throws what the API or the database threw, and `NotWorker` where a later run has begun; everything stored
+ * by then stays, and the next run goes on behind it.
  */
-export async function runCycle(context: CycleContext, signal: AbortSignal): Promise<boolean> {
-  const { pool, table, worker } = context;
-  const claimed = await context.turn(() => tables.claim(pool, table.oid, worker));
-  if (claimed === null) return false;
-  const position = await startPosition(context, claimed);
-  await context.onPage(position, null);
-  await rereadQueued(context, signal);
-  const order = await pullAll(context, position, signal);
-  await rereadQueued(context, signal);
-  await context.turn(() => forgetWrites(pool, table.oid, order));
-  return true;
+export async function runCycle(context: CycleContext, signal: AbortSignal): Promise<CycleEnd> {
+  const { pool, table, turn } = context;
+  const claim = await turn(() => positions.claim(pool, table.oid, context.worker, !context.isBusyHere));
+  if (claim === null) return { kind: 'gone' };
+  if (claim === 'busy') return { kind: 'busy' };
+  let again = false;
+  let end: CycleEnd;
+  try {
+    end = claim.pause === null ? await runClaimed(context, claim, signal) : { kind: 'paused', reason: claim.pause };
+  } finally {
+    again = await turn(() => positions.release(pool, table.oid, claim.run));
+  }
+  return again && end.kind === 'live' ? { kind: 'more' } : end;
 }
 
-/** A listing that has no cursor yet begins anew, and so does one whose notes for the sweep a crash has emptied. */
-async function startPosition(context: CycleContext, claimed: Position): Promise<Position> {
-  const { pool, table, worker } = context;
-  return context.turn(async () => {
-    const noted = claimed.sweptRows === null ? null : await countSwept(pool, table.oid);
-    if (claimed.cursor !== null && noted === claimed.sweptRows) return claimed;
+async function runClaimed(context: CycleContext, claim: Claim, signal: AbortSignal): Promise<CycleEnd> {
+  const { pool, table, turn } = context;
+  const position = await startPosition(context, claim);
+  const run: Run = { context, id: claim.run, began: performance.now(), position, listed: 0, queued: 0 };
+  await context.onStart(claim, position);
+  if (claim.stale) await rereadQueued(context, signal);
+  const end = await pullAll(run, claim, signal);
+  if (claim.stale || run.queued > 0) await rereadQueued(context, signal);
+  if (claim.forgettable) await turn(() => forgetWrites(pool, table.oid, oldestNeeded(run)));
+  return { kind: end === 'end' ? 'live' : 'more' };
+}
+
+/** Writes since a listing began must be known at its end: it may not have seen them. */
+function oldestNeeded({ id, position }: Run): string {
+  return position.sweptRows === null ? id : (position.listingOrder ?? id);
+}
+
+/** A listing that has no cursor yet begins anew, and so does one whose notes a crash of the server has emptied. */
+async function startPosition(context: CycleContext, { position, run }: Claim): Promise<Position> {
+  const { pool, table, turn } = context;
+  if (!position.fullListing && position.cursor !== null) return position;
+  if (position.cursor !== null && (await notesAreThere(context, position))) return position;
+  return turn(async () => {
     const found = await pool.query(`SELECT FROM ${qualified(table)} LIMIT 1`);
-    return tables.beginListing(pool, table.oid, worker, (found.rowCount ?? 0) > 0);
+    return positions.beginListing(pool, table.oid, run, { sweep: false, noting: (found.rowCount ?? 0) > 0 });
   });
 }
 
-/** Answers the order that the pull had. */
-async function pullAll(context: CycleContext, start: Position, signal: AbortSignal): Promise<string> {
-  const { pool, table, session } = context;
-  const order = await context.turn(() => drawOrder(pool));
-  let position = start;
-  for await (const page of session.pull(table.resource, start.cursor, signal)) {
-    position = await context.turn(() => storePage(context, position, page, order));
-    await context.onPage(position, page);
+async function notesAreThere({ pool, table, turn }: CycleContext, { sweptRows }: Position): Promise<boolean> {
+  return sweptRows === null || (await turn(() => countSwept(pool, table.oid))) === sweptRows;
+}
+
+/** `cut`: its time is over. `stop`: an operator wants something else. */
+type Followed = 'end' | 'cut' | 'stop';
+
+async function pullAll(run: Run, claim: Claim, signal: AbortSignal): Promise<Followed> {
+  const followed = await follow(run, false, signal);
+  if (followed !== 'end' || !needsSweep(run, claim)) return followed;
+  await startSweep(run);
+  return follow(run, true, signal);
+}
+
+function needsSweep({ context, position }: Run, { sweptAge, position: before }: Claim): boolean {
+  const { incremental, deletions } = context.table.resource.pull;
+  if (!incremental || deletions === 'listed' || before.fullListing) return false;
+  return position.sweep !== null || sweptAge === null || sweptAge >= context.sweepMs;
+}
+
+async function startSweep(run: Run): Promise<void> {
+  const { context, position } = run;
+  if (position.sweep !== null && position.sweep.cursor !== null && (await notesAreThere(context, position))) return;
+  const how = { sweep: true, noting: true };
+  run.position = await context.turn(() => positions.beginListing(context.pool, context.table.oid, run.id, how));
+}
+
+/** Stores page after page of one listing: the main one, or the sweep's beside it. */
+async function follow(run: Run, sweep: boolean, signal: AbortSignal): Promise<Followed> {
+  const { context } = run;
+  const { table, session, turn } = context;
+  let cursor = sweep ? (run.position.sweep?.cursor ?? null) : run.position.cursor;
+  for await (const page of session.pull(table.resource, cursor, signal)) {
+    const moved = JSON.stringify(page.next) !== JSON.stringify(cursor);
+    cursor = page.next;
+    const stop = await turn(() => storePage(run, page, sweep));
+    await context.onPage(run.position, page, rateOf(run));
     if (page.last) {
-      if (position.fullListing) await endListing(context, position, signal);
-      return order;
+      if (sweep || run.position.fullListing) await endListing(run, signal);
+      return 'end';
     }
     signal.throwIfAborted();
-    if (context.takeWake()) await rereadQueued(context, signal);
+    if (stop) return 'stop';
+    // A listing that is all in one cursor can only be taken whole.
+    if (moved && performance.now() - run.began > context.sliceMs) return 'cut';
   }
   signal.throwIfAborted();
   throw new Error('the listing ended without a last page');
 }
 
-async function storePage(context: CycleContext, position: Position, page: Page, order: string): Promise<Position> {
-  const { pool, table, worker } = context;
+/** Records a second of the full listing that is running. */
+function rateOf({ position, listed, began }: Run): number | null {
+  const seconds = (performance.now() - began) / 1000;
+  return position.fullListing && listed > 0 && seconds > 0 ? listed / seconds : null;
+}
+
+/** Whether an operator wants the run to end here. */
+async function storePage(run: Run, page: Page, sweep: boolean): Promise<boolean> {
+  const { context, position } = run;
+  const { pool, table } = context;
+  const listing = position.fullListing && !sweep;
+  if (listing) run.listed += page.records.length;
+  const step = (db: pg.Pool | pg.PoolClient, noted: number | null) =>
+    positions.advance(db, table.oid, run.id, {
+      sweep,
+      cursor: page.next,
+      records: page.records.length,
+      expectedRows: page.total ?? null,
+      sweptRows: noted,
+      rate: rateOf(run),
+      syncedMs: page.last && !sweep && !position.fullListing ? performance.now() - run.began : null,
+    });
+  const isEmpty = page.records.length === 0 && page.deletions.length === 0;
+  const { stop, noted } = isEmpty
+    ? { ...(await step(pool, position.sweptRows)), noted: position.sweptRows }
+    : await inTransaction(pool, async (client) => {
+        const notes = await mergePage(run, client, page);
+        return { ...(await step(client, notes)), noted: notes };
+      });
+  run.position = {
+    ...position,
+    ...(sweep ? { sweep: { cursor: page.next } } : { cursor: page.next }),
+    sweptRows: noted,
+    pages: position.pages + (listing ? 1 : 0),
+    rows: position.rows + (listing ? page.records.length : 0),
+    expectedRows: listing ? (page.total ?? position.expectedRows) : position.expectedRows,
+  };
+  return stop;
+}
+
+/**
+ * Answers how many keys are noted now. While a sweep runs beside the changes, theirs are noted too: what was made since
+ * the sweep began, it may never list.
+ */
+async function mergePage(run: Run, client: pg.PoolClient, page: Page): Promise<number | null> {
+  const { context, position } = run;
+  const { table } = context;
   // A record that is listed both ways was deleted and made again, or the other way round: only a look at it tells.
   const deleted = new Set(page.deletions);
   const twice = page.records.filter((record) => deleted.has(record.key)).map((record) => record.key);
   for (const key of twice) deleted.delete(key);
   const skipped = new Set(twice);
   const records = skipped.size === 0 ? page.records : page.records.filter((record) => !skipped.has(record.key));
-
-  return inTransaction(pool, async (client) => {
-    await mergeAll(context, client, { records, deletions: [...deleted], order });
-    if (twice.length > 0) await queueStale(client, table.oid, twice);
-    const keys = position.sweptRows === null ? [] : page.records.map((record) => record.key);
-    const noted = position.sweptRows === null ? null : position.sweptRows + (await noteSwept(client, table.oid, keys));
-    await tables.advance(client, table.oid, worker, {
-      cursor: page.next,
-      fullListing: position.fullListing,
-      records: page.records.length,
-      expectedRows: page.total ?? null,
-      sweptRows: noted,
-    });
-    return {
-      ...position,
-      cursor: page.next,
-      sweptRows: noted,
-      pages: position.pages + 1,
-      rows: position.rows + page.records.length,
-    };
-  });
+  const merged = await mergeAll(context, client, { records, deletions: [...deleted], order: run.id });
+  run.queued += merged.queued + twice.length;
+  if (twice.length > 0) await queueStale(client, table.oid, twice);
+  if (position.sweptRows === null) return null;
+  const keys = page.records.map((record) => record.key);
+  return position.sweptRows + (await noteSwept(client, table.oid, keys));
 }
 
-interface Incoming {
-  readonly records: readonly Rec[];
-  readonly deletions: readonly string[];
-  readonly order: string;
-}
-
-/** Stages first, then locks: writes wait for the merge alone. */
-async function mergeAll(context: CycleContext, client: pg.ClientBase, incoming: Incoming): Promise<Merged> {
-  const { table } = context;
-  const groups = groupRecords(table.resource, incoming.records);
-  const staged: (string | null)[] = [];
-  for (const group of groups) staged.push(await stage(client, table.resource.key, group, staged.length));
-  await client.query(planSettings);
-  await lockTableExclusive(client, table.oid, context.lockTimeoutMs);
-  const merged: Merged[] = [];
-  for (const [i, group] of groups.entries()) {
-    merged.push(await mergeRecords(client, table, group, incoming.order, staged[i] ?? null));
+/** The end of a listing of everything: what it did not list is deleted, unless it was written since it began. */
+async function endListing(run: Run, signal: AbortSignal): Promise<void> {
+  const { context, position } = run;
+  const { pool, table, turn } = context;
+  if (position.sweptRows !== null) {
+    run.queued += await deleteUnlisted(context, position.sweptRows, position.listingOrder ?? '0', signal);
   }
-  merged.push(await mergeDeletions(client, table, incoming.deletions, incoming.order));
-  return sum(merged);
-}
-
-/** The end of a full listing: what it did not list is deleted, unless it was written since the listing began. */
-async function endListing(context: CycleContext, position: Position, signal: AbortSignal): Promise<void> {
-  const { pool, table, worker } = context;
-  if (position.sweptRows !== null) await sweep(context, position, signal);
-  await context.turn(() => tables.endListing(pool, table.oid, worker, !table.resource.pull.incremental));
-}
-
-async function sweep(context: CycleContext, position: Position, signal: AbortSignal): Promise<void> {
-  const { pool, table } = context;
-  const key = ident(table.resource.key);
-  const order = position.listingOrder ?? '0';
-  let after = '';
-  for (;;) {
-    signal.throwIfAborted();
-    const keys = await context.turn(async () => {
-      if ((await countSwept(pool, table.oid)) !== position.sweptRows) {
-        throw new Error('the notes of the listing are gone, it begins anew');
-      }
-      const found = await pool.query<{ key: string }>(
-        `SELECT t.${key} AS key FROM ${qualified(table)} t
-         WHERE t.${key} > $2 AND NOT EXISTS (
-           SELECT FROM upwrite.swept_keys s WHERE s.table_oid = $1 AND s.key = t.${key})
-         ORDER BY t.${key} LIMIT ${batch}`,
-        [table.oid, after],
-      );
-      const unlisted = found.rows.map((row) => row.key);
-      if (unlisted.length > 0) {
-        await inTransaction(pool, (client) => mergeAll(context, client, { records: [], deletions: unlisted, order }));
-      }
-      return unlisted;
-    });
-    const last = keys.at(-1);
-    if (last === undefined) return;
-    after = last;
-  }
-}
-
-/** Re-reads the records in the queue, in batches, until those that were in it at the start have had their turn. */
-async function rereadQueued(context: CycleContext, signal: AbortSignal): Promise<void> {
-  const { pool, table, session } = context;
-  const done = new Set<string>();
-  for (;;) {
-    const keys = await context.turn(() => staleKeys(pool, table.oid, batch));
-    const fresh = keys.filter((key) => !done.has(key));
-    if (fresh.length === 0) return;
-    for (const key of fresh) done.add(key);
-    const order = await context.turn(() => drawOrder(pool));
-    const found = await session.read(table.resource, fresh, signal);
-    await context.turn(() => storeReread(context, fresh, found, order));
-  }
-}
-
-async function storeReread(
-  context: CycleContext,
-  keys: readonly string[],
-  found: readonly (Rec | null)[],
-  order: string,
-): Promise<void> {
-  const { pool, table } = context;
-  const records = found.filter((record) => record !== null);
-  const deletions = keys.filter((_, i) => (found[i] ?? null) === null);
-  await inTransaction(pool, async (client) => {
-    await mergeAll(context, client, { records, deletions, order });
-    await noteReads(client, table.oid, [
-      ...records.map((record) => ({ key: record.key, version: versionOf(table, record), deleted: false })),
-      ...deletions.map((key) => ({ key, version: null, deleted: true })),
-    ]);
-    await dropStale(client, table.oid, keys, order);
-  });
-}
-
-function versionOf(table: SyncedTable, record: Rec): string | null {
-  const value = table.resource.version === undefined ? null : (record.values[table.resource.version] ?? null);
-  return value === null ? null : String(value);
+  const again = !table.resource.pull.incremental;
+  await turn(() => positions.endListing(pool, table.oid, run.id, again));
+  run.position = { ...position, sweep: null, sweptRows: null };
 }

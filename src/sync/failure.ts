@@ -3,8 +3,8 @@ import { catalogue, FaultError } from '../errors/index.js';
 import { isDatabaseAway, NotWorker, sqlstateOf } from '../store/index.js';
 
 export type Failure =
-  /** The database is away: the sync waits for it. */
-  | { readonly kind: 'paused'; readonly reason: string }
+  /** The database is away, or the API's quota is used up: the sync waits for it, at least so many milliseconds. */
+  | { readonly kind: 'paused'; readonly reason: string; readonly waitMs?: number }
   | { readonly kind: 'unhealthy'; readonly reason: string }
   /** Another process has taken the table over. */
   | { readonly kind: 'elsewhere' };
@@ -18,6 +18,11 @@ export function failureOf(error: unknown, provider: string): Failure {
   if (isDatabaseAway(error)) return { kind: 'paused', reason: 'the database cannot be reached' };
   if (error instanceof FaultError) {
     const { code, message, detail } = error.fault;
+    if (code === 'rate_limited') {
+      // The seconds change every time; the reason stays the same as long as the pause lasts.
+      const waitMs = (error.fault.retryAfter ?? 1) * 1000;
+      return { kind: 'paused', reason: `the quota of ${provider} is used up`, waitMs };
+    }
     // The catalogue's own detail is about a write.
     const known = catalogue[code].detail === undefined ? detail : undefined;
     return { kind: 'unhealthy', reason: known === undefined ? message : `${message}: ${known}` };

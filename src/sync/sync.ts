@@ -1,304 +1,247 @@
-/** Keeps every synced table fresh: one loop a table, side by side, each going on by itself whatever fails. */
+/**
+ * Keeps every synced table fresh. The work on a table is a job (see jobs.ts): it looks for changes, or goes on with the
+ * first listing, for a while, and puts itself back for its next time. Any number of processes take these jobs.
+ */
 import type pg from 'pg';
 import type { Catalog, SyncedTable } from '../catalog/index.js';
 import type { KitLog, Session } from '../provider/index.js';
-import { queueStale, stillStale, type TableState, tables } from '../store/index.js';
-import { runCycle } from './cycle.js';
-import { failureOf } from './failure.js';
-import { pause } from './pause.js';
-import { createTurns, type Turn } from './turns.js';
+import { isDatabaseAway, type Queryable, tables } from '../store/index.js';
+import { type CycleEnd, runCycle } from './cycle.js';
+import { type Failure, failureOf } from './failure.js';
+import { addJob } from './graphile.js';
+import type { TableContext } from './incoming.js';
+import type { JobContext, Jobs } from './jobs.js';
+import { type Progress, Reporter, type StateChange } from './reporter.js';
+import { rereadNow } from './reread.js';
+import { firstListings } from './schedule.js';
+import { createTurns } from './turns.js';
 
 export interface SyncOptions {
   /** Upwrite's own (`internalPool`). */
   readonly pool: pg.Pool;
   readonly catalog: Catalog;
-  /** By the connection's name. A table whose connection is not among them is left alone. */
+  /** By the connection's name. A table whose connection is not among them is left to other processes. */
   readonly sessions: ReadonlyMap<string, Session>;
+  readonly jobs: Jobs;
   /** The id of this process's lease. */
   readonly worker: string;
   readonly log: KitLog;
-  /** Milliseconds between two cycles of a table. Default 5,000. */
-  readonly intervalMs?: number;
-  /** Milliseconds before a failed cycle is tried again: doubled each time, from the first to the second. */
+  /** Milliseconds from one look for changes to the next, for a table; see pace.ts. */
+  readonly every: (table: SyncedTable) => number;
+  /** Milliseconds before a failed run is tried again: doubled each time, from the first to the second. */
   readonly retryMs?: readonly [number, number];
   /** Pieces of database work at once. Default 4; keep it below the pool's size. */
   readonly concurrency?: number;
   /** Milliseconds that a merge waits for writes being applied. Default 10,000. */
   readonly lockTimeoutMs?: number;
+  /** Milliseconds that a table is worked on before others have their turn. Default 10,000. */
+  readonly sliceMs?: number;
+  /** Milliseconds from one full listing to the next, where the API does not list deletions. Default 6 hours. */
+  readonly sweepMs?: number;
   /** After each page, and when a table's state changes. */
   readonly onProgress?: (progress: Progress) => void;
+  /** After a change of a table's state was committed by this process. */
+  readonly onStateChange?: (change: StateChange) => Promise<void>;
+  /** After each run, for metrics. */
+  readonly onRun?: (run: { readonly table: SyncedTable; readonly result: RunResult; readonly ms: number }) => void;
 }
 
-/** How a table's sync is doing, as this process sees it. */
-export interface Progress {
-  readonly table: SyncedTable;
-  readonly state: TableState;
-  /** Why it is paused or unhealthy. */
-  readonly reason: string | null;
-  /** Of the listing that is running, or of the last full one. */
-  readonly pages: number;
-  readonly rows: number;
-  /** Where the API says so. */
-  readonly expectedRows: number | null;
-}
+export type RunResult = CycleEnd['kind'] | 'stopped' | 'failed';
 
 export interface Sync {
-  /** Resolves when every table of the start has been listed in full once; rejects when stopped before. */
+  /** Resolves when every table of the start has been listed in full once, by whatever process; rejects when stopped before. */
   readonly firstSync: Promise<void>;
   /**
-   * Reads single records again and brings them up to date, or deletes them; resolves when that is done, by whichever
-   * process has the table. Rejects when the signal aborts; it is done then all the same, later.
+   * Reads single records again and brings them up to date, or deletes them; resolves when that is done. Rejects when the
+   * signal aborts or the API fails; the records stay queued then, and have their turn with the table's next run.
    */
   refresh(tableOid: number, keys: readonly string[], signal: AbortSignal): Promise<void>;
-  /** Looks for changes of a table now, where this process has it. */
-  wake(tableOid: number): void;
-  /** Brings the loops in line with the catalog, after it has changed. */
+  /** Something has changed upstream: looks for it now. Any number of calls before it begins are one. */
+  wake(tableOid: number): Promise<void>;
+  /** Brings the jobs in line with the catalog, after it has changed. */
   update(): void;
-  /** Ends every loop after the transaction that it is in, and gives its tables back. */
   stop(): Promise<void>;
 }
 
-/** Milliseconds between looks whether a table that another process has is free. */
-const longestElsewhere = 30_000;
+/** The task of which each table has one job at a time. */
+export const syncTask = 'sync';
 
-interface Loop {
-  /** The table's definition as the loop has it. */
-  readonly table: SyncedTable;
-  readonly ended: Promise<void>;
-  wake(): void;
-  stop(): void;
+/** The key of a table's job. */
+export function syncKey(tableOid: number): string {
+  return `${syncTask}:${tableOid}`;
 }
 
-/** Starts the sync of every table in the catalog whose connection has a session. */
+const nothing = { pages: 0, rows: 0, expectedRows: null, rowsPerSecond: null };
+
+/** A table is worked on as long as there is one. */
+const forEver = { attempts: 32_767 };
+/** Milliseconds until another look whether this process is the one for a table that it does not know. */
+const strangerMs = 10_000;
+/** The longest wait for a quota, in milliseconds: it may open earlier than the API has said. */
+const longestPause = 900_000;
+
+/** Registers the task, and sees to it that each table of the catalog has its job. The caller starts the jobs. */
 export function startSync(options: SyncOptions): Sync {
+  const { pool, catalog, sessions, jobs, log } = options;
   const turn = createTurns(options.concurrency ?? 4);
-  const loops = new Map<number, Loop>();
-  /** The last loop of each table that is being ended: its successor waits for it. */
-  const ending = new Map<number, Promise<void>>();
-  /** The tables of the start that have not been listed in full yet. */
-  const waitingFor = new Set<number>();
-  let stopped = false;
+  const first = firstListings(pool, log);
+  /** Tables that this process works on. */
+  const active = new Set<number>();
 
-  const firstSync = deferred();
-  const listed = (oid: number): void => {
-    if (waitingFor.delete(oid) && waitingFor.size === 0) firstSync.resolve();
+  const contextOf = (tableOid: number): TableContext | null => {
+    const table = catalog.byOid(tableOid);
+    const session = table === undefined ? undefined : sessions.get(table.connection);
+    if (table === undefined || session === undefined) return null;
+    return { pool, table, session, turn, lockTimeoutMs: options.lockTimeoutMs ?? 10_000 };
   };
 
-  const end = (loop: Loop): void => {
-    loop.stop();
-    ending.set(loop.table.oid, loop.ended);
+  const again = (tableOid: number, delayMs: number, failures: number): Promise<void> =>
+    jobs.add(
+      syncTask,
+      { table: tableOid, failures },
+      { key: syncKey(tableOid), delayMs, keepEarlier: true, ...forEver },
+    );
+
+  const work = async (payload: unknown, { signal }: JobContext): Promise<void> => {
+    const { tableOid, failures } = parsePayload(payload);
+    const context = contextOf(tableOid);
+    if (context === null) {
+      const registered = await tables.list(pool);
+      if (registered.some((each) => each.tableOid === tableOid)) await again(tableOid, strangerMs, failures);
+      return;
+    }
+    const began = performance.now();
+    const isBusyHere = active.has(tableOid);
+    if (!isBusyHere) active.add(tableOid);
+    const { result, delayMs } = await runOnce(options, { ...context, isBusyHere }, failures, signal).finally(() => {
+      if (!isBusyHere) active.delete(tableOid);
+    });
+    options.onRun?.({ table: context.table, result, ms: performance.now() - began });
+    if (result === 'live' || result === 'paused') first.listed(tableOid);
+    if (delayMs !== null) await again(tableOid, delayMs, result === 'failed' ? failures + 1 : 0);
   };
 
+  const schedule = async (): Promise<void> => {
+    const mine = catalog.all().filter((table) => sessions.has(table.connection));
+    const every = new Map(mine.map((table) => [table.oid, options.every(table)]));
+    await tables.setMaxAges(pool, every);
+    await jobs.ensure(
+      syncTask,
+      [...every].map(([table, withinMs]) => ({ key: syncKey(table), payload: { table, failures: 0 }, withinMs })),
+    );
+  };
+
+  let scheduling: Promise<void> = Promise.resolve();
   const update = (): void => {
-    if (stopped) return;
-    for (const [oid, loop] of loops) {
-      if (options.catalog.byOid(oid) === loop.table) continue;
-      loops.delete(oid);
-      end(loop);
-      // A table that was dropped is waited for no longer; one that was altered gets another loop.
-      if (options.catalog.byOid(oid) === undefined) listed(oid);
-    }
-    for (const table of options.catalog.all()) {
-      const session = options.sessions.get(table.connection);
-      if (session === undefined || loops.has(table.oid)) continue;
-      loops.set(
-        table.oid,
-        startLoop(options, table, session, turn, () => listed(table.oid), ending.get(table.oid)),
-      );
+    first.keep(new Set(catalog.all().map(({ oid }) => oid)));
+    scheduling = scheduling.then(schedule).catch((error: unknown) => {
+      if (!isDatabaseAway(error)) log.warn({ err: error }, 'the jobs of the tables could not be added');
+    });
+  };
+
+  // What cannot be written to the database is told to this process at least.
+  const tellAway = (): void => {
+    const reason = 'the database cannot be reached';
+    for (const table of catalog.all()) {
+      if (sessions.has(table.connection)) options.onProgress?.({ ...nothing, table, state: 'paused', reason });
     }
   };
 
+  jobs.register(syncTask, work);
+  jobs.onDatabase((isThere) => {
+    if (isThere) update();
+    else tellAway();
+  });
+  first.await(catalog.all().flatMap((table) => (sessions.has(table.connection) ? [table.oid] : [])));
   update();
-  for (const oid of loops.keys()) waitingFor.add(oid);
-  if (waitingFor.size === 0) firstSync.resolve();
+  // Should a job ever be lost, its table is not.
+  const timer = setInterval(update, 60_000);
+  timer.unref();
   return {
-    firstSync: firstSync.promise,
-    refresh: (tableOid, keys, signal) => refresh(options, loops.get(tableOid), tableOid, keys, signal),
-    wake: (tableOid) => loops.get(tableOid)?.wake(),
+    firstSync: first.promise,
+    refresh: async (tableOid, keys, signal) => {
+      const context = contextOf(tableOid);
+      if (context === null) throw new Error(`table ${tableOid} is not synced by this process`);
+      await rereadNow(context, keys, signal);
+    },
+    wake: (tableOid) => jobs.add(syncTask, { table: tableOid, failures: 0 }, { key: syncKey(tableOid), ...forEver }),
     update,
-    async stop(): Promise<void> {
-      stopped = true;
-      firstSync.reject(new Error('the sync was stopped'));
-      for (const loop of loops.values()) end(loop);
-      loops.clear();
-      await Promise.all(ending.values());
-      await tables.release(options.pool, null, options.worker).catch((error: unknown) => {
-        options.log.warn({ err: error }, 'the tables could not be given back; they are free when the lease runs out');
-      });
+    stop: async () => {
+      clearInterval(timer);
+      first.stop();
+      await scheduling;
     },
   };
 }
 
-interface Deferred {
-  readonly promise: Promise<void>;
-  resolve(): void;
-  reject(error: Error): void;
+/** Wakes a table from a process that works on none: as `Sync.wake`. The jobs' schema must be there. */
+export async function wakeTable(db: Queryable, tableOid: number): Promise<void> {
+  await addJob(db, syncTask, { table: tableOid, failures: 0 }, { key: syncKey(tableOid), ...forEver });
 }
 
-/** A promise that is settled from outside, and that nobody has to listen to. */
-function deferred(): Deferred {
-  let resolve: () => void = () => {};
-  let reject: (error: Error) => void = () => {};
-  const promise = new Promise<void>((onResolve, onReject) => {
-    resolve = onResolve;
-    reject = onReject;
-  });
-  promise.catch(() => {});
-  return { promise, resolve, reject };
+function parsePayload(payload: unknown): { tableOid: number; failures: number } {
+  const of = (name: string): number => {
+    const value: unknown = typeof payload === 'object' && payload !== null ? Reflect.get(payload, name) : undefined;
+    return typeof value === 'number' ? value : 0;
+  };
+  return { tableOid: of('table'), failures: of('failures') };
 }
 
-async function refresh(
+interface Ran {
+  readonly result: RunResult;
+  /** Until the next run; null: none is wanted. */
+  readonly delayMs: number | null;
+}
+
+/** One run, and what follows from how it ended. Never throws for what a table's state can tell. */
+async function runOnce(
   options: SyncOptions,
-  loop: Loop | undefined,
-  tableOid: number,
-  keys: readonly string[],
+  context: TableContext & { readonly isBusyHere: boolean },
+  failures: number,
   signal: AbortSignal,
-): Promise<void> {
-  await queueStale(options.pool, tableOid, keys);
-  for (;;) {
-    loop?.wake();
-    await pause(100, signal);
-    signal.throwIfAborted();
-    if ((await stillStale(options.pool, tableOid, keys)).length === 0) return;
+): Promise<Ran> {
+  const { pool, log } = options;
+  const { table } = context;
+  const reporter = new Reporter({
+    pool,
+    log,
+    table,
+    onProgress: options.onProgress ?? (() => undefined),
+    onStateChange: options.onStateChange ?? (async () => undefined),
+  });
+  try {
+    const end = await runCycle(
+      {
+        ...context,
+        worker: options.worker,
+        sliceMs: options.sliceMs ?? 10_000,
+        sweepMs: options.sweepMs ?? 6 * 3_600_000,
+        onStart: (claim, position) => reporter.start(claim, position),
+        onPage: (position, page, rate) => reporter.page(position, page, rate),
+      },
+      signal,
+    );
+    if (end.kind === 'live') await reporter.live();
+    if (end.kind === 'paused') await reporter.paused(end.reason);
+    return { result: end.kind, delayMs: delayAfter(end.kind, options.every(table)) };
+  } catch (error) {
+    // The process is ending, and the next one goes on.
+    if (signal.aborted) return { result: 'stopped', delayMs: 0 };
+    const failure = failureOf(error, table.provider);
+    if (failure.kind === 'elsewhere') return { result: 'busy', delayMs: null };
+    await reporter.failed(failure, error);
+    return { result: 'failed', delayMs: retryAfter(options, failure, failures) };
   }
 }
 
-function startLoop(
-  options: SyncOptions,
-  table: SyncedTable,
-  session: Session,
-  turn: Turn,
-  listed: () => void,
-  predecessor: Promise<void> | undefined,
-): Loop {
-  const controller = new AbortController();
-  const { signal } = controller;
-  let woken = false;
-  let rouse: () => void = () => {};
-  const reporter = createReporter(options, table);
+function delayAfter(kind: CycleEnd['kind'], everyMs: number): number | null {
+  if (kind === 'live') return everyMs;
+  return kind === 'more' ? 0 : null;
+}
+
+function retryAfter(options: SyncOptions, failure: Exclude<Failure, { kind: 'elsewhere' }>, failures: number): number {
   const [shortest, longest] = options.retryMs ?? [1000, 60_000];
-
-  const cycle = async (): Promise<'ended' | 'elsewhere' | 'failed'> => {
-    try {
-      const ran = await runCycle(
-        {
-          pool: options.pool,
-          table,
-          session,
-          worker: options.worker,
-          turn,
-          lockTimeoutMs: options.lockTimeoutMs ?? 10_000,
-          onPage: reporter.page,
-          takeWake: () => {
-            const was = woken;
-            woken = false;
-            return was;
-          },
-        },
-        signal,
-      );
-      if (!ran) {
-        if (await syncedOnce(options.pool, table)) listed();
-        return 'elsewhere';
-      }
-      await reporter.live();
-      listed();
-      return 'ended';
-    } catch (error) {
-      if (signal.aborted) return 'failed';
-      return reporter.failed(error);
-    }
-  };
-
-  const run = async (): Promise<void> => {
-    await predecessor;
-    let failures = 0;
-    while (!signal.aborted) {
-      woken = false;
-      const result = await cycle();
-      failures = result === 'failed' ? failures + 1 : 0;
-      const interval = options.intervalMs ?? 5000;
-      // A table that another process has may be free before long: that process may have died.
-      const idle = result === 'elsewhere' ? Math.min(interval, longestElsewhere) : interval;
-      const wait = failures === 0 ? idle : Math.min(longest, shortest * 2 ** (failures - 1));
-      if (woken && failures === 0) continue;
-      const nap = new AbortController();
-      rouse = () => nap.abort();
-      await pause(wait, AbortSignal.any([signal, nap.signal]));
-    }
-  };
-
-  return {
-    table,
-    ended: run(),
-    wake: () => {
-      woken = true;
-      rouse();
-    },
-    stop: () => controller.abort(),
-  };
-}
-
-/** Whether any process has ever brought the table in full. */
-async function syncedOnce(pool: pg.Pool, table: SyncedTable): Promise<boolean> {
-  const all = await tables.health(pool);
-  return all.some((each) => each.tableOid === table.oid && each.lastSyncedAt !== null);
-}
-
-interface Reporter {
-  readonly page: Parameters<typeof runCycle>[0]['onPage'];
-  live(): Promise<void>;
-  failed(error: unknown): Promise<'elsewhere' | 'failed'>;
-}
-
-/** Writes a table's state to `upwrite.tables` where it changes, to the log, and to whoever listens. */
-function createReporter(options: SyncOptions, table: SyncedTable): Reporter {
-  const name = `${table.schema}.${table.name}`;
-  let listedOnce = false;
-  /** The state that this process has last written; what an earlier process has left is not known. */
-  let written: string | null = null;
-  let progress: Progress = { table, state: 'backfilling', reason: null, pages: 0, rows: 0, expectedRows: null };
-
-  const tell = (changes: Partial<Progress>): void => {
-    progress = { ...progress, ...changes };
-    options.onProgress?.(progress);
-  };
-  const set = async (state: TableState, reason: string | null, synced: boolean): Promise<void> => {
-    await tables.setState(options.pool, table.oid, { state, synced, ...(reason === null ? {} : { reason }) });
-    if (progress.state !== state || progress.reason !== reason)
-      options.log.info({ table: name, state, reason }, 'sync');
-    tell({ state, reason });
-  };
-
-  return {
-    page: async (position, page) => {
-      const { pages, rows } = position;
-      if (page === null) {
-        // A table that lists anew in full because its API has no changes to ask for stays live meanwhile.
-        if (!position.fullListing) listedOnce = true;
-        tell({ pages, rows });
-        return;
-      }
-      const state = listedOnce ? 'live' : 'backfilling';
-      if (written !== state) await set(state, null, false);
-      tell({ pages, rows, ...(page.total === undefined ? {} : { expectedRows: page.total }) });
-    },
-    live: async () => {
-      listedOnce = true;
-      await set('live', null, true);
-    },
-    failed: async (error) => {
-      const failure = failureOf(error, table.provider);
-      if (failure.kind === 'elsewhere') return 'elsewhere';
-      options.log.warn({ table: name, reason: failure.reason, err: error }, 'a sync cycle failed');
-      try {
-        await set(failure.kind, failure.reason, false);
-      } catch (unwritten) {
-        options.log.debug({ table: name, err: unwritten }, 'the state could not be written');
-        written = null;
-        tell({ state: failure.kind, reason: failure.reason });
-      }
-      return 'failed';
-    },
-  };
+  const doubled = Math.min(longest, shortest * 2 ** Math.min(failures, 20));
+  const asked = failure.kind === 'paused' ? (failure.waitMs ?? 0) : 0;
+  return Math.max(doubled, Math.min(asked, longestPause));
 }

@@ -26,6 +26,8 @@ export interface MetricOptions {
   readonly help: string;
   /** Names of the labels; every observation gives exactly these. */
   readonly labels?: readonly string[];
+  /** Series after which the rest is counted under `other`; default 1,000. */
+  readonly mostSeries?: number;
 }
 
 export interface HistogramOptions extends MetricOptions {
@@ -76,7 +78,7 @@ class Family {
     const key = this.#key((name) => labels[name] ?? '');
     const known = this.#series.get(key);
     if (known !== undefined) return known;
-    return this.#create(this.#series.size < mostSeries ? key : this.#key(() => 'other'));
+    return this.#create(this.#series.size < (this.options.mostSeries ?? mostSeries) ? key : this.#key(() => 'other'));
   }
 
   #key(valueFor: (name: string) => string): string {

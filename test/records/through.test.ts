@@ -1,4 +1,4 @@
-/** The generic records table of a whole Upwrite: what the sync brings and what clients write. */
+/** A whole Upwrite: its generic records table, and fresh data for a reader. */
 import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -14,7 +14,10 @@ let upwrite: SalesforceUpwrite;
 let directory: string;
 
 beforeAll(async () => {
-  upwrite = await startSalesforceUpwrite({}, { records: [{ table: 'my_schema.my_table', provider: 'salesforce' }] });
+  upwrite = await startSalesforceUpwrite(
+    {},
+    { records: [{ table: 'my_schema.my_table', provider: 'salesforce' }], sync: { interval: '1h' } },
+  );
   directory = await mkdtemp(join(tmpdir(), 'upwrite-records-'));
   const { upwriteUrl: database } = upwrite.server;
   const records = [{ table: 'my_schema.my_table', provider: 'salesforce' }];
@@ -68,6 +71,22 @@ test('is created from what table-sql prints, and follows listings and writes', a
   });
   await client.query('DELETE FROM salesforce.contacts WHERE id = $1', [id]);
   await eventually(async () => ((await held()) === undefined ? true : undefined));
-  const health = await client.query('SELECT state, reason FROM upwrite.record_targets');
-  expect(health.rows).toEqual([{ state: 'live', reason: null }]);
+  await eventually(async () => {
+    const health = await client.query<{ state: string }>('SELECT state FROM upwrite.record_targets');
+    return health.rows[0]?.state === 'live' ? true : undefined;
+  });
+});
+
+test('a reader who asks for it sees what somebody else has changed in the API a moment ago', async () => {
+  const id = upwrite.sandbox.upsert('Contact', { LastName: 'Elsewhere' });
+  const client = await connect(upwrite.url());
+  const names = async (): Promise<unknown[]> =>
+    (await client.query('SELECT last_name FROM salesforce.contacts WHERE id = $1', [id])).rows;
+  expect(await names()).toEqual([]);
+  await client.query('SET upwrite.max_staleness = 0');
+  expect(await names()).toEqual([{ last_name: 'Elsewhere' }]);
+  upwrite.sandbox.upsert('Contact', { Id: id, LastName: 'Renamed' });
+  expect(await names()).toEqual([{ last_name: 'Renamed' }]);
+  upwrite.sandbox.delete('Contact', id);
+  expect(await names()).toEqual([]);
 });

@@ -4,10 +4,10 @@ import { installCatalog, type LiveCatalog, type SyncedTable } from '../../src/ca
 import type { Resource } from '../../src/provider/index.js';
 import { createTableSql, type Feed, type RecordTarget, startFeed, targetName } from '../../src/records/index.js';
 import { migrate, tables, takeLease } from '../../src/store/index.js';
-import { type Sync, startSync } from '../../src/sync/index.js';
 import { connect, eventually, ownPool } from '../support/database.js';
 import { contacts, type FakeApi, fakeApi } from '../support/fake-api.js';
 import type { TestPostgres } from '../support/postgres.js';
+import { startTestSync, type TestSync } from '../support/test-sync.js';
 
 const quiet = { debug: () => {}, info: () => {}, warn: () => {} };
 
@@ -24,18 +24,20 @@ export class World {
   /** By the connection's name. */
   readonly apis = new Map<string, FakeApi>();
   catalog!: LiveCatalog;
-  #sync: Sync | undefined;
+  readonly #jobPool: pg.Pool;
+  #sync: TestSync | undefined;
   #feed: Feed | undefined;
 
   private constructor(server: TestPostgres) {
     this.server = server;
     this.pool = ownPool(server.upwriteUrl, 20);
+    this.#jobPool = ownPool(server.upwriteUrl, 4);
   }
 
   /** With a schema of the operator's, in which Upwrite's role has no more than the rights that the README asks for. */
   static async start(server: TestPostgres): Promise<World> {
     const world = new World(server);
-    await world.admin(`DROP SCHEMA IF EXISTS upwrite, salesforce, other, third, my_schema CASCADE;
+    await world.admin(`DROP SCHEMA IF EXISTS upwrite, upwrite_jobs, salesforce, other, third, my_schema CASCADE;
       CREATE SCHEMA my_schema; GRANT USAGE ON SCHEMA my_schema TO upwrite`);
     await migrate(world.pool);
     return world;
@@ -67,16 +69,13 @@ export class World {
       signal: AbortSignal.timeout(30_000),
     });
     const lease = await takeLease(this.pool, { kind: 'test', onError: () => {} });
-    this.#sync = startSync({
-      pool: this.pool,
-      catalog: this.catalog,
-      sessions: new Map(names.map((name) => [name, this.api(name).session])),
-      worker: lease.id,
-      log: quiet,
-      intervalMs: 10,
-      retryMs: [10, 50],
-    });
-    await this.#sync.firstSync;
+    this.#sync = await startTestSync(
+      this.pool,
+      this.#jobPool,
+      this.catalog,
+      new Map(names.map((name) => [name, this.api(name).session])),
+      lease.id,
+    );
   }
 
   api(name: string): FakeApi {
@@ -134,6 +133,7 @@ export class World {
     this.#feed = undefined;
     this.#sync = undefined;
     await this.pool.end();
+    await this.#jobPool.end();
   }
 
   /** What a records table has of a connection's collection, by upstream id. */

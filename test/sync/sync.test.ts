@@ -4,7 +4,7 @@ import { installCatalog, type LiveCatalog, type SyncedTable } from '../../src/ca
 import { FaultError, fault } from '../../src/errors/index.js';
 import type { Resource } from '../../src/provider/index.js';
 import { beginApply, migrate, openJournal, tables, takeLease } from '../../src/store/index.js';
-import { type Progress, type Sync, type SyncOptions, startSync } from '../../src/sync/index.js';
+import { type Jobs, openJobs, type Progress, type Sync, type SyncOptions, startSync } from '../../src/sync/index.js';
 import { connect, eventually, ownPool } from '../support/database.js';
 import { contacts, type FakeApi, fakeApi } from '../support/fake-api.js';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.js';
@@ -18,7 +18,7 @@ let api: FakeApi;
 let catalog: LiveCatalog;
 let table: SyncedTable;
 let worker: string;
-const syncs = new Set<Sync>();
+const syncs = new Map<Sync, Jobs>();
 
 beforeEach(async () => {
   server ??= await startTestPostgres();
@@ -29,13 +29,14 @@ beforeEach(async () => {
 afterEach(async () => {
   api.hook = () => {};
   api.afterRead = () => {};
-  await Promise.all([...syncs].map((sync) => sync.stop()));
-  syncs.clear();
+  await Promise.all([...syncs.keys()].map((sync) => stop(sync)));
 });
 
 async function setUp(resource: Resource): Promise<void> {
   const admin = await connect(server.superuserUrl);
-  await admin.query('DROP SCHEMA IF EXISTS salesforce CASCADE; DROP SCHEMA IF EXISTS upwrite CASCADE');
+  await admin.query(
+    'DROP SCHEMA IF EXISTS salesforce CASCADE; DROP SCHEMA IF EXISTS upwrite CASCADE; DROP SCHEMA IF EXISTS upwrite_jobs CASCADE',
+  );
   await admin.end();
   await migrate(pool);
   api = fakeApi([resource]);
@@ -52,24 +53,39 @@ async function setUp(resource: Resource): Promise<void> {
   worker = lease.id;
 }
 
-function start(overrides: Partial<SyncOptions> = {}): Sync {
+interface StartOptions extends Partial<SyncOptions> {
+  readonly intervalMs?: number;
+}
+
+async function start({ intervalMs = 10, ...overrides }: StartOptions = {}): Promise<Sync> {
+  const jobs = await openJobs({
+    pool: ownPool(server.upwriteUrl, 4),
+    lease: { id: overrides.worker ?? worker },
+    leaseMs: 3000,
+    concurrency: 4,
+    log: quiet,
+  });
   const sync = startSync({
     pool,
     catalog,
     sessions: new Map([['salesforce', api.session]]),
+    jobs,
     worker,
     log: quiet,
-    intervalMs: 10,
+    every: () => intervalMs,
     retryMs: [10, 50],
     ...overrides,
   });
-  syncs.add(sync);
+  syncs.set(sync, jobs);
+  await jobs.start();
   return sync;
 }
 
 async function stop(sync: Sync): Promise<void> {
+  const jobs = syncs.get(sync);
   syncs.delete(sync);
   await sync.stop();
+  await jobs?.stop();
 }
 
 /** Emails by key, as the table has them. */
@@ -156,7 +172,7 @@ describe('a first sync', () => {
     api.put('Contact', 'c1', values, Date.parse('2024-02-29T12:00:00.123Z'));
     api.put('Contact', 'c2', { extra: 'text', tags: [] }, 2000);
     const seen: Progress[] = [];
-    await start({ onProgress: (progress) => seen.push(progress) }).firstSync;
+    await (await start({ onProgress: (progress) => seen.push(progress) })).firstSync;
     for (const large of [false, true]) {
       if (large) {
         await pool.query('TRUNCATE salesforce.contacts');
@@ -182,7 +198,7 @@ describe('a first sync', () => {
     fill(1050);
     api.pageSize = 100;
     const seen: Progress[] = [];
-    await start({ onProgress: (progress) => seen.push(progress), intervalMs: hour }).firstSync;
+    await (await start({ onProgress: (progress) => seen.push(progress), intervalMs: hour })).firstSync;
     expect(await rows()).toEqual(upstream());
     expect(await state()).toMatchObject({ state: 'live', pages: '11', rows: '1050', expected_rows: '1050' });
     expect(seen.map((each) => each.rows)).toEqual(expect.arrayContaining([100, 500, 1050]));
@@ -190,7 +206,7 @@ describe('a first sync', () => {
 
   test.each([1, 2, 5, 10])('that is stopped after page %i goes on behind it', async (pages) => {
     fill(1000);
-    const first = start();
+    const first = await start();
     let reached: () => void = () => {};
     const stored = new Promise<void>((resolve) => {
       reached = resolve;
@@ -217,14 +233,14 @@ describe('a first sync', () => {
     }
     api.hook = () => {};
     api.pages = 0;
-    await start({ intervalMs: hour }).firstSync;
+    await (await start({ intervalMs: hour })).firstSync;
     expect(await rows()).toEqual(upstream());
     expect(api.pages).toBe(pages === 10 ? 1 : 10 - pages);
   });
 
   test('is not done while pages fail, and does not fetch again what is stored', async () => {
     fill(500);
-    const sync = start();
+    const sync = await start();
     let failures = 0;
     api.hook = (_what, count) => {
       if (count % 2 === 0) {
@@ -243,7 +259,7 @@ describe('a catalog that changes', () => {
   test('while the first sync runs gets a new loop for what was altered, and the first sync still ends', async () => {
     fill(300);
     let altered = false;
-    const sync = start();
+    const sync = await start();
     api.hook = async (_what, count) => {
       if (count !== 2 || altered) return;
       altered = true;
@@ -262,7 +278,7 @@ describe('a catalog that changes', () => {
 
   test('by losing a table waits for it no longer', async () => {
     fill(300);
-    const sync = start();
+    const sync = await start();
     api.hook = (_what, _count, signal) =>
       new Promise<void>((_resolve, reject) => {
         signal.addEventListener('abort', () => reject(new Error('aborted')));
@@ -278,7 +294,7 @@ describe('changes', () => {
   test('with equal time stamps across pages neither loop nor get lost', async () => {
     fill(10);
     api.pageSize = 3;
-    await start().firstSync;
+    await (await start()).firstSync;
     for (let i = 0; i < 20; i += 1) api.put('Contact', `same${i}`, { email: `s${i}` }, 9000);
     await converged();
     const before = api.pages;
@@ -289,7 +305,7 @@ describe('changes', () => {
 
   test('include deletions, and a record that was made again', async () => {
     fill(50);
-    await start().firstSync;
+    await (await start()).firstSync;
     for (let i = 0; i < 20; i += 1) api.remove('Contact', `c${String(i).padStart(6, '0')}`, 5000 + i);
     await converged();
     api.put('Contact', 'c000003', { email: 'back' }, 6000);
@@ -298,7 +314,7 @@ describe('changes', () => {
 
   test('keep a column that a record does not tell', async () => {
     api.put('Contact', 'c1', { email: 'kept', age: 1 }, 1000);
-    await start().firstSync;
+    await (await start()).firstSync;
     api.put('Contact', 'c1', { age: 2 }, 2000);
     await eventually(async () =>
       (await pool.query('SELECT FROM salesforce.contacts WHERE age = 2')).rowCount ? true : undefined,
@@ -308,7 +324,7 @@ describe('changes', () => {
 
   test('that say nothing new write nothing', async () => {
     fill(20);
-    const sync = start({ intervalMs: hour });
+    const sync = await start({ intervalMs: hour });
     await sync.firstSync;
     const before = await pool.query('SELECT id, xmin FROM salesforce.contacts ORDER BY id');
     await sync.refresh(table.oid, ['c000001', 'c000002'], AbortSignal.timeout(20_000));
@@ -320,7 +336,7 @@ describe('an API that does not list deletions', () => {
   test('is swept: what a full listing lacks is deleted, what was written meanwhile is not', async () => {
     await setUp(contacts({ pull: { incremental: false, deletions: 'sweep' } }));
     fill(300);
-    await start().firstSync;
+    await (await start()).firstSync;
     for (let i = 100; i < 300; i += 1) api.remove('Contact', `c${String(i).padStart(6, '0')}`, 5000);
     api.put('Contact', 'c000001', { email: 'changed' }, 5000);
     await converged();
@@ -329,7 +345,7 @@ describe('an API that does not list deletions', () => {
   test('and a crash of the server in the middle of a listing deletes nothing that is there', async () => {
     await setUp(contacts({ pull: { incremental: false, deletions: 'sweep' } }));
     fill(500);
-    const first = start({ intervalMs: hour });
+    const first = await start({ intervalMs: hour });
     await first.firstSync;
     await stop(first);
     let crash: Promise<void> | null = null;
@@ -341,7 +357,7 @@ describe('an API that does not list deletions', () => {
       }
     };
     api.remove('Contact', 'c000000', 5000);
-    start();
+    await start();
     await eventually(async () => (crash === null ? undefined : true));
     await crash;
     await converged();
@@ -354,7 +370,7 @@ describe('a write', () => {
     ['its version not known', undefined],
   ])('is not undone by a page that was read before it, %s', async (_name, version) => {
     fill(5);
-    const sync = start({ intervalMs: hour });
+    const sync = await start({ intervalMs: hour });
     await sync.firstSync;
     let done = false;
     // The page of c000001's change at 1900 is in hand when a client's write at 2000 goes all the way through.
@@ -368,7 +384,7 @@ describe('a write', () => {
     const emails: unknown[] = [];
     const watch = setInterval(() => void rows().then((all) => emails.push(all['c000001'])), 5);
     await stop(sync);
-    start();
+    await start();
     await eventually(async () => (done ? true : undefined));
     await converged();
     clearInterval(watch);
@@ -382,7 +398,7 @@ describe('a write', () => {
 
   test('that deletes is not undone by an older page, and one that follows upstream is not lost', async () => {
     fill(5);
-    const first = start({ intervalMs: hour });
+    const first = await start({ intervalMs: hour });
     await first.firstSync;
     await stop(first);
     let step = 0;
@@ -397,7 +413,7 @@ describe('a write', () => {
       await write('c000002', 'write');
       api.put('Contact', 'c000002', { email: 'somebody else' }, 2001);
     };
-    start();
+    await start();
     await eventually(async () => (step === 1 ? true : undefined));
     await converged();
     expect(await rows()).toMatchObject({ c000002: 'somebody else' });
@@ -407,14 +423,14 @@ describe('a write', () => {
   test('that has the table keeps a page waiting, so that the page sees it', async () => {
     await setUp(contacts({ pull: { incremental: true, deletions: 'listed' } }));
     fill(3);
-    const first = start({ intervalMs: hour });
+    const first = await start({ intervalMs: hour });
     await first.firstSync;
     await stop(first);
     const client = await pool.connect();
     await beginApply(client, table.oid, 1000);
     await client.query("UPDATE salesforce.contacts SET email = 'applied' WHERE id = 'c000000'");
     api.put('Contact', 'c000001', { email: 'page' }, 5000);
-    start();
+    await start();
     await eventually(async () => {
       const waiting = await pool.query("SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted");
       return waiting.rowCount === 1 ? true : undefined;
@@ -427,7 +443,7 @@ describe('a write', () => {
 
   test("a client's own row lock holds nothing up but its row", async () => {
     fill(3);
-    await start().firstSync;
+    await (await start()).firstSync;
     const app = await connect(server.url());
     await app.query("BEGIN; SELECT FROM salesforce.contacts WHERE id = 'c000001' FOR UPDATE");
     api.put('Contact', 'c000001', { email: 'locked' }, 5000);
@@ -445,7 +461,7 @@ describe('a write', () => {
 describe('health', () => {
   test('says why the API fails, and is live again by itself', async () => {
     fill(3);
-    await start().firstSync;
+    await (await start()).firstSync;
     api.hook = () => {
       throw new FaultError(
         fault('credentials_refused', { params: { provider: 'salesforce', connection: 'salesforce' } }),
@@ -467,7 +483,7 @@ describe('health', () => {
     api.hook = () => {
       throw new Error('token s3cr3t');
     };
-    start();
+    await start();
     await eventually(async () => ((await state())['state'] === 'unhealthy' ? true : undefined));
     expect((await state())['reason']).toBe('reading from salesforce failed; the log has more');
     api.hook = () => {};
@@ -479,7 +495,7 @@ describe('health', () => {
   test('a database that goes away pauses the sync, and it goes on when the database is back', async () => {
     fill(300);
     const seen: Progress[] = [];
-    await start({ onProgress: (progress) => seen.push(progress) }).firstSync;
+    await (await start({ onProgress: (progress) => seen.push(progress) })).firstSync;
     await server.stop('immediate');
     api.put('Contact', 'c1', { email: 'while away' }, 5000);
     await eventually(async () => (seen.at(-1)?.state === 'paused' ? true : undefined));
@@ -501,9 +517,9 @@ describe('several processes', () => {
       await new Promise((resolve) => setTimeout(resolve, 5));
       running -= 1;
     };
-    const one = start();
+    const one = await start();
     await eventually(async () => (api.pages > 0 ? true : undefined));
-    const two = start({ worker: other.id });
+    const two = await start({ worker: other.id });
     await Promise.all([one.firstSync, two.firstSync]);
     expect(await rows()).toEqual(upstream());
     expect(most).toBe(1);
@@ -515,7 +531,7 @@ describe('several processes', () => {
 
   test('refresh reads single records now, and deletes one that is gone', async () => {
     fill(10);
-    const sync = start({ intervalMs: hour });
+    const sync = await start({ intervalMs: hour });
     await sync.firstSync;
     api.put('Contact', 'c000001', { email: 'fresh' }, 5000);
     api.remove('Contact', 'c000002', 5000);

@@ -4,11 +4,12 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { installCatalog, type LiveCatalog, type SyncedTable } from '../../src/catalog/index.js';
 import type { Resource } from '../../src/provider/index.js';
 import { migrate, tables, takeLease } from '../../src/store/index.js';
-import { type Sync, startSync, startVerifier, type Verifier, type VerifierOptions } from '../../src/sync/index.js';
+import { startVerifier, type Verifier, type VerifierOptions } from '../../src/sync/index.js';
 import { applyAnswerOf } from '../support/applied.js';
 import { connect, eventually, ownPool } from '../support/database.js';
 import { contacts, type FakeApi, fakeApi } from '../support/fake-api.js';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.js';
+import { startTestSync, type TestSync } from '../support/test-sync.js';
 
 const hour = 3_600_000;
 const quiet = { debug: () => {}, info: () => {}, warn: () => {} };
@@ -19,7 +20,8 @@ let api: FakeApi;
 let catalog: LiveCatalog;
 let table: SyncedTable;
 let worker: string;
-let sync: Sync;
+let sync: TestSync;
+let jobPool: pg.Pool;
 let verifier: Verifier | undefined;
 
 beforeEach(async () => {
@@ -31,11 +33,12 @@ afterEach(async () => {
   await verifier?.stop();
   verifier = undefined;
   await sync.stop();
+  await jobPool.end();
 });
 
 async function setUp(resource: Resource, count: number): Promise<void> {
   const admin = await connect(server.superuserUrl);
-  await admin.query('DROP SCHEMA IF EXISTS salesforce CASCADE; DROP SCHEMA IF EXISTS upwrite CASCADE');
+  await admin.query('DROP SCHEMA IF EXISTS salesforce CASCADE; DROP SCHEMA IF EXISTS upwrite, upwrite_jobs CASCADE');
   await admin.end();
   await migrate(pool);
   api = fakeApi([resource]);
@@ -52,16 +55,8 @@ async function setUp(resource: Resource, count: number): Promise<void> {
   table = found;
   const lease = await takeLease(pool, { kind: 'test', onError: () => {} });
   worker = lease.id;
-  sync = startSync({
-    pool,
-    catalog,
-    sessions: new Map([['salesforce', api.session]]),
-    worker,
-    log: quiet,
-    intervalMs: 10,
-    retryMs: [10, 50],
-  });
-  await sync.firstSync;
+  jobPool = ownPool(server.upwriteUrl, 4);
+  sync = await startTestSync(pool, jobPool, catalog, new Map([['salesforce', api.session]]), worker);
 }
 
 function put(i: number, email: string, modified: number): void {

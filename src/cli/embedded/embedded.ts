@@ -222,6 +222,17 @@ async function startOnFreePort(
   }
 }
 
+/** URL, with Upwrite's own role, of the server that runs in that folder now; null where none was ever started there. */
+export function embeddedUrl(directory: string): string | null {
+  const state = readState(join(resolve(directory), 'embedded.json'));
+  if (state?.port === undefined || state.socketDir === undefined || !state.ready) return null;
+  return urlOf(state.port, state.socketDir, 'upwrite', state.passwords.upwrite);
+}
+
+function urlOf(port: number, socketDir: string, user: string, password: string): string {
+  return `postgres://${user}:${encodeURIComponent(password)}@localhost:${port}/${names.database}?host=${encodeURIComponent(socketDir)}`;
+}
+
 interface Running {
   readonly cluster: Cluster;
   readonly port: number;
@@ -231,8 +242,7 @@ interface Running {
 }
 
 function handle({ cluster, port, socketDir, state, lock }: Running): Embedded {
-  const url = (user: string, password: string) =>
-    `postgres://${user}:${encodeURIComponent(password)}@localhost:${port}/${names.database}?host=${encodeURIComponent(socketDir)}`;
+  const url = (user: string, password: string) => urlOf(port, socketDir, user, password);
   // For an end of the process that forgets to stop the server; it is asked, and ends by itself.
   const lastResort = () => {
     void cluster.stop('fast');

@@ -10,6 +10,6 @@ export {
   startCluster,
   stopLeftover,
 } from './cluster.js';
-export { type Embedded, type EmbeddedOptions, startEmbedded } from './embedded.js';
+export { type Embedded, type EmbeddedOptions, embeddedUrl, startEmbedded } from './embedded.js';
 export { FolderInUse, lockFolder } from './lock.js';
 export { freePort, makeSocketDir } from './network.js';

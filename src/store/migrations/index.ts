@@ -9,11 +9,12 @@
 import { journal } from './journal.js';
 import type { Migration } from './migration.js';
 import { records } from './records.js';
+import { sync } from './sync.js';
 import { tables } from './tables.js';
 
 export type { Migration } from './migration.js';
 
-export const migrations: readonly Migration[] = [journal, tables, records];
+export const migrations: readonly Migration[] = [journal, tables, sync, records];
 
 /**
  * Run at the end of every step: whatever a database's default privileges gave to others is taken back, and every role

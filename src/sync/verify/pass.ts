@@ -18,6 +18,8 @@ export interface PassContext {
   readonly lockTimeoutMs: number;
   /** Milliseconds between looks whether the sync has gone on. */
   readonly pollMs: number;
+  /** Has the sync of the table begin now. */
+  readonly wake: () => Promise<void>;
   /** Does something that asks the API, and then waits as long as the share of time that the check may take demands. */
   paced<T>(work: () => Promise<T>): Promise<T>;
 }
@@ -122,18 +124,22 @@ async function lookAgain(context: PassContext, suspects: readonly string[], sign
 }
 
 /**
- * Waits for the end of a cycle of the sync that began after this call: for two ends, since the first may be that of a
- * cycle that was under way. A table that is not synced at the moment is waited for.
+ * Waits for the end of a run of the sync that began after this call: for two ends, since the first may be that of a run
+ * that was under way. A table that is not synced at the moment is waited for.
  */
-async function syncHasGoneOn({ pool, table, pollMs }: PassContext, signal: AbortSignal): Promise<void> {
+async function syncHasGoneOn({ pool, table, pollMs, wake }: PassContext, signal: AbortSignal): Promise<void> {
   const ended = async (): Promise<number | null> =>
     (await tables.health(pool)).find((each) => each.tableOid === table.oid)?.lastSyncedAt ?? null;
   let last = await ended();
   for (let ends = 0; ends < 2; ) {
-    await pause(pollMs, signal);
-    signal.throwIfAborted();
-    const now = await ended();
-    if (now !== last) ends += 1;
+    await wake();
+    let now = last;
+    while (now === last) {
+      await pause(pollMs, signal);
+      signal.throwIfAborted();
+      now = await ended();
+    }
+    ends += 1;
     last = now;
   }
 }

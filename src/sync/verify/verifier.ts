@@ -22,6 +22,8 @@ export interface VerifierOptions {
   readonly intervalMs: number;
   /** Of a connection's time, 0 to 1, that a request of the check may be under way. 0: there is no check. */
   readonly share: number;
+  /** Has the sync of a table begin now, where it would take long otherwise. */
+  readonly wake?: (tableOid: number) => Promise<void>;
   /** Milliseconds between looks for something to do. Default 30,000. */
   readonly idleMs?: number;
   /** Milliseconds between looks whether the sync has gone on. Default 1,000. */
@@ -88,7 +90,7 @@ async function verifyTable(
   session: Session,
   signal: AbortSignal,
 ): Promise<void> {
-  const { pool, log, share, intervalMs, pollMs = 1000, lockTimeoutMs = 10_000 } = options;
+  const { pool, log, share, intervalMs, pollMs = 1000, lockTimeoutMs = 10_000, wake = async () => {} } = options;
   signal.throwIfAborted();
   const position = await verification.pass(pool, table, intervalMs);
   if (position === null) return;
@@ -101,7 +103,11 @@ async function verifyTable(
     }
   };
   try {
-    await runPass({ pool, table, session, log, pollMs, lockTimeoutMs, paced }, position, signal);
+    await runPass(
+      { pool, table, session, log, pollMs, lockTimeoutMs, paced, wake: () => wake(table.oid) },
+      position,
+      signal,
+    );
   } catch (error) {
     if (signal.aborted) return;
     log.debug({ table: `${table.schema}.${table.name}`, err: error }, 'a pass of the truth check was interrupted');

@@ -159,6 +159,7 @@ class PartialSession implements Session {
 type Item = z.infer<typeof item>;
 
 export const provider: Provider<Config> = {
+  pace: { requests: 1000, perMillis: 1000, share: 1, look: 1, leastMillis: 1000 },
   name: 'partial',
   parseConfig: (input) => config.parse(input),
   open: (given, kit) => new PartialSession(given, kit),

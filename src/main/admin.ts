@@ -1,0 +1,20 @@
+/** The HTTP listener of a process, where the configuration asks for one. */
+import { type Admin, healthRoutes, type Route, startAdmin } from '../admin/index.js';
+import type { Config } from '../config/index.js';
+import type { Log } from '../telemetry/index.js';
+import type { Core } from './serve.js';
+
+/** Starts it with the routes of health and metrics and the further ones; null where none is wanted. */
+export async function openAdmin(
+  { pool, metrics }: Pick<Core, 'pool' | 'metrics'>,
+  config: Config,
+  log: Log,
+  further: readonly Route[] = [],
+): Promise<Admin | null> {
+  const { listen } = config.admin;
+  if (listen === undefined) return null;
+  const routes = [...healthRoutes({ pool, metrics }), ...further];
+  const admin = await startAdmin({ ...listen, routes, onError: (error) => log.warn({ error }, 'the HTTP listener') });
+  log.info({ host: admin.host, port: admin.port }, 'health and metrics');
+  return admin;
+}

@@ -1,0 +1,131 @@
+/** The sync and its jobs in this process, tied to the configuration, the metrics and the health hook. */
+import type pg from 'pg';
+import { type HookMessage, postHook } from '../admin/index.js';
+import type { LiveCatalog, SyncedTable } from '../catalog/index.js';
+import type { Config } from '../config/index.js';
+import type { Pace, Registry, Session } from '../provider/index.js';
+import { internalPool, type Lease } from '../store/index.js';
+import {
+  cadenceOf,
+  type Jobs,
+  openJobs,
+  type Progress,
+  type StateChange,
+  type Sync,
+  startSync,
+} from '../sync/index.js';
+import type { Log, Metrics } from '../telemetry/index.js';
+import { syncMetrics } from './sync-metrics.js';
+
+export interface EngineParts {
+  readonly config: Config;
+  readonly registry: Registry;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** How Upwrite's own connections are made. */
+  readonly own: pg.ClientConfig;
+  readonly pool: pg.Pool;
+  readonly catalog: LiveCatalog;
+  readonly sessions: ReadonlyMap<string, Session>;
+  readonly lease: Lease;
+  /** Milliseconds after which a process that does not renew its lease counts as dead. */
+  readonly leaseMs: number;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+export interface Engine {
+  readonly jobs: Jobs;
+  readonly sync: Sync;
+  stop(): Promise<void>;
+}
+
+/** The task that posts a change of a table's state. */
+const hookTask = 'health-hook';
+/** With the pauses of the job engine between them, over about half an hour. */
+const hookAttempts = 7;
+
+/** Connections that the job engine needs: one listens, the others take and finish jobs. */
+const jobConnections = 4;
+
+/** Opens the jobs and the sync; the caller registers what else there is, and then starts the jobs where it wants to work. */
+export async function openEngine(parts: EngineParts): Promise<Engine> {
+  const { config, log, metrics, own, pool, catalog, sessions, lease } = parts;
+  const jobPool = internalPool({ ...own, max: jobConnections }, (error) => {
+    log.debug({ error }, 'an idle connection of the jobs was lost');
+  });
+  const measure = syncMetrics(metrics);
+  const jobs = await openJobs({
+    pool: jobPool,
+    lease,
+    leaseMs: parts.leaseMs,
+    concurrency: config.sync.jobs,
+    log,
+    onJob: measure.job,
+  });
+  const hook = config.health.hook;
+  if (hook !== undefined) jobs.register(hookTask, (message, { signal }) => postHook(hook, message, signal));
+  const sync = startSync({
+    pool,
+    catalog,
+    sessions,
+    jobs,
+    worker: lease.id,
+    log,
+    every: await cadence(parts),
+    sweepMs: config.sync.sweep,
+    onProgress: (progress) => {
+      measure.progress(progress);
+      parts.onProgress?.(progress);
+    },
+    onRun: measure.run,
+    onStateChange: async (change) => {
+      if (hook === undefined) return;
+      await jobs.add(hookTask, messageOf(change), { attempts: hookAttempts });
+    },
+  });
+  sync.firstSync.catch(() => undefined);
+  const unwatch = catalog.onChange(() => sync.update());
+  return {
+    jobs,
+    sync,
+    stop: async () => {
+      unwatch();
+      await sync.stop();
+      await jobs.stop();
+      await jobPool.end();
+    },
+  };
+}
+
+function messageOf({ table, from, to, reason }: StateChange): HookMessage {
+  return {
+    at: new Date().toISOString(),
+    table: `${table.schema}.${table.name}`,
+    connection: table.connection,
+    provider: table.provider,
+    from,
+    to,
+    reason,
+  };
+}
+
+/** From one look at a table to the next: as configured, or by its API's quota. */
+async function cadence({ config, registry, catalog }: EngineParts): Promise<(table: SyncedTable) => number> {
+  const connections = new Map(config.connections.map((connection) => [connection.name, connection]));
+  const paces = new Map<string, Pace>();
+  for (const { name, provider } of config.connections) paces.set(name, (await registry.load(provider)).pace);
+  const { interval } = config.sync;
+  return cadenceOf(catalog, ({ connection, resource }) => {
+    const selection = connections
+      .get(connection)
+      ?.tables?.find((each) => each.resource === resource.name || each.resource === resource.object);
+    return {
+      pace: paces.get(connection) ?? unknownPace,
+      ...(interval === undefined ? {} : { interval }),
+      ...(selection?.maxAge === undefined ? {} : { maxAge: selection.maxAge }),
+    };
+  });
+}
+
+/** Of a table whose connection is not configured here: another process looks at it. */
+const unknownPace: Pace = { requests: 1, perMillis: 60_000, share: 1, look: 1, leastMillis: 60_000 };

@@ -1,0 +1,30 @@
+/** The operator's commands, with Upwrite's own connections to the database. */
+import { join } from 'node:path';
+import { type CommandContext, embeddedUrl, type OperateOptions } from '../cli/index.js';
+import { type DatabaseTarget, parseDatabaseUrl } from '../config/index.js';
+import { internalPool, migrate } from '../store/index.js';
+import { wakeTable } from '../sync/index.js';
+import { ownConnections } from './own-connections.js';
+
+export const operateOptions: OperateOptions = {
+  withDatabase: async (context, work) => {
+    const pool = internalPool({ ...(await ownConnections(databaseOf(context))), max: 2 }, () => undefined);
+    try {
+      await migrate(pool);
+      return await work(pool);
+    } finally {
+      await pool.end();
+    }
+  },
+  wake: wakeTable,
+};
+
+/** The configured database, or the embedded one that an `upwrite start` or `upwrite demo` runs in this directory. */
+function databaseOf(context: CommandContext): DatabaseTarget {
+  const { database } = context.config();
+  if (database !== undefined) return database;
+  const { directory } = context.io;
+  const url = embeddedUrl(join(directory, '.upwrite'));
+  if (url === null) throw new Error('no database is configured, and no embedded one was ever started in this folder');
+  return parseDatabaseUrl(url, directory);
+}
