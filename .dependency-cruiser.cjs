@@ -17,6 +17,7 @@ const rooms = {
   write: ['errors', 'catalog', 'provider', 'store', 'upstream'],
   sync: ['errors', 'catalog', 'provider', 'store', 'upstream'],
   records: ['errors', 'catalog', 'provider', 'store'],
+  webhooks: ['errors', 'catalog', 'provider', 'store'],
   proxy: ['errors', 'wire', 'sql', 'catalog', 'upstream'],
 };
 

@@ -14,8 +14,7 @@ import {
 } from './cli/index.js';
 import { parseDatabaseUrl } from './config/index.js';
 import { operateOptions } from './main/operate.js';
-import { serve } from './main/serve.js';
-import { syncCommand } from './main/work.js';
+import { encryptionKeys, keyVariable } from './main/shared.js';
 import { createKit, createRegistry, type Registry, silentLog } from './provider/index.js';
 import { createLog } from './telemetry/index.js';
 
@@ -33,6 +32,7 @@ function startCommand(registry: Registry): Command {
     takesConfig: true,
     options: { 'no-sync': { summary: 'serves clients only; "upwrite sync" processes keep the tables fresh' } },
     run: async (context) => {
+      const { serve } = await import('./main/serve.js');
       const config = context.config();
       const stop = stopRequested();
       const log = createLog(config.log);
@@ -47,6 +47,7 @@ function startCommand(registry: Registry): Command {
           database,
           registry,
           log,
+          keys: encryptionKeys(context.io.environment[keyVariable]),
           work: context.options['no-sync'] !== true,
           ...(embedded === null ? {} : { grant: { write: ['app'] } }),
         });
@@ -62,6 +63,15 @@ function startCommand(registry: Registry): Command {
       }
       return 0;
     },
+  };
+}
+
+/** `upwrite sync`: a process that takes jobs, and serves no clients. As many as one likes may run on one database. */
+function syncCommand(registry: Registry): Command {
+  return {
+    summary: 'keeps the synced tables fresh, without serving clients, until SIGINT or SIGTERM',
+    takesConfig: true,
+    run: async (context) => (await import('./main/work.js')).work(context, registry),
   };
 }
 
@@ -118,6 +128,10 @@ async function main(): Promise<number> {
                 ? loaded.connectionError(connection.name, error)
                 : error;
             }
+          },
+          further: async function* (config) {
+            const { webhookFindings } = await import('./main/check-webhooks.js');
+            yield* webhookFindings(config, registry, encryptionKeys(io.environment[keyVariable]));
           },
         }),
       ],

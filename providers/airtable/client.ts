@@ -11,7 +11,7 @@ import {
 } from '../../src/provider/index.js';
 import { fetchToken } from './auth.js';
 import type { AirtableConfig } from './config.js';
-import { getJson, KitBase, type TransportOptions } from './transport.js';
+import { KitBase, type PlainRequest, sendPlain, type TransportOptions } from './transport.js';
 
 export interface ClientCall {
   readonly verb: 'read' | 'write';
@@ -60,8 +60,21 @@ export class AirtableClient {
 
   /** One GET of an address that the SDK has no call for. `baseId` is the base that it counts against, if any. */
   get(path: string, baseId: string | undefined, call: ClientCall): Promise<Answered<unknown>> {
+    return this.send({ method: 'GET', path }, baseId, call);
+  }
+
+  /** As `get`, with another method and a body in JSON. */
+  send(
+    request: { readonly method: PlainRequest['method']; readonly path: string; readonly body?: object },
+    baseId: string | undefined,
+    call: ClientCall,
+  ): Promise<Answered<unknown>> {
     return this.attempts(baseId, call, async (options) => {
-      const { answer, body } = await getJson(options, `${this.config.endpoint_url}/v0${path}`);
+      const { answer, body } = await sendPlain(options, {
+        method: request.method,
+        url: `${this.config.endpoint_url}/v0${request.path}`,
+        ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+      });
       return { value: body, at: this.timeOf(answer) };
     });
   }

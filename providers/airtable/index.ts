@@ -16,6 +16,7 @@ import {
 } from '../../src/provider/index.js';
 import { AirtableClient } from './client.js';
 import { type AirtableConfig, parseConfig } from './config.js';
+import { webhooksOf } from './hooks.js';
 import { findEqual, holds } from './match.js';
 import { createdAfter, pull, readRecords } from './pull.js';
 import {
@@ -151,6 +152,7 @@ function open(config: AirtableConfig, kit: Kit): Session {
     findInserted: (batch, sentAt, signal, taken) =>
       asFaults(kit, findInserted(client, kit, batch, sentAt, signal, taken)),
     holds,
+    webhooks: webhooksOf(client, (work) => asFaults(kit, work)),
     check: (signal) => asFaults(kit, check(client, signal)),
   };
 }

@@ -102,7 +102,7 @@ async function exchange(
     ...(requestId === undefined ? {} : { requestId }),
   });
   if (answer.status < 200 || answer.status > 299) throw failureOfAnswer(answer, kit);
-  const body = jsonOf(answer.body);
+  const body = answer.status === 204 ? {} : jsonOf(answer.body);
   if (typeof body === 'object' && body !== null && !Array.isArray(body)) return { answer, body };
   // Applied or not: a success that cannot be read says nothing of its rows.
   throw new CallFailure({
@@ -113,9 +113,15 @@ async function exchange(
   });
 }
 
-/** One request to an address of the API that the SDK has no call for: metadata. */
-export async function getJson(options: TransportOptions, url: string) {
-  return exchange(options, { method: 'GET', url });
+/** A request to an address of the API that the SDK has no call for: metadata, webhooks. */
+export interface PlainRequest {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly url: string;
+  readonly body?: string;
+}
+
+export async function sendPlain(options: TransportOptions, request: PlainRequest) {
+  return exchange(options, request);
 }
 
 type RunAction = InstanceType<typeof Airtable.Base>['runAction'];

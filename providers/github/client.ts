@@ -107,6 +107,7 @@ export class GitHubClient {
     for (const [name, value] of Object.entries(config.auth)) {
       if (/token|secret|key/.test(name) && typeof value === 'string') kit.secret(value);
     }
+    kit.secret(config.webhook_secret);
   }
 
   /**

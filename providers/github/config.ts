@@ -71,6 +71,8 @@ const schema = z
     repositories: z.array(repository).max(10_000).default([]),
     /** Allows DELETE on the table of repositories, which deletes them with all that they hold. */
     delete_repositories: z.boolean().default(false),
+    /** The secret of webhooks that were set up by hand; then none is registered. */
+    webhook_secret: text.optional(),
     /** Records of one page of a listing. Fewer are slower, and help where GitHub answers 502 to the largest. */
     page_size: z.number().int().min(1).max(100).default(100),
   })

@@ -13,6 +13,7 @@ import {
 import { GitHubClient, RequestRefused } from './client.js';
 import { type GitHubConfig, parseConfig } from './config.js';
 import { viewerDocument } from './documents.js';
+import { webhooksOf } from './hooks.js';
 import { isRest } from './mutations.js';
 import { textOf } from './nodes.js';
 import { pull } from './pull.js';
@@ -91,6 +92,7 @@ function open(config: GitHubConfig, kit: Kit): Session {
     pull: (resource, since, signal) => guardedPages(kit, pull(client, resource, since, signal)),
     read: (resource, keys, signal) => asFaults(kit, read(client, resource, keys, signal)),
     findInserted: (batch, sentAt, signal) => asFaults(kit, findInserted(client, batch, sentAt, signal)),
+    webhooks: webhooksOf(client, (work) => asFaults(kit, work)),
     check: (signal) => asFaults(kit, check(client, signal)),
   };
 }

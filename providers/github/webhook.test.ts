@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { changesOf, isAuthentic } from './webhook.js';
+import { changesOf, eventsOf, isAuthentic } from './webhook.js';
 
 describe('isAuthentic', () => {
   // The example of GitHub's page "Validating webhook deliveries".
@@ -24,6 +24,11 @@ describe('changesOf', () => {
   const issue = { node_id: 'I_1', number: 1 };
   it.each<[string, unknown, ReturnType<typeof changesOf>]>([
     ['issues', { action: 'edited', issue }, [{ object: 'Issue', key: 'I_1', deleted: false }]],
+    [
+      'issues',
+      { action: 'edited', issue: { ...issue, updated_at: '2024-05-01T10:00:00Z' } },
+      [{ object: 'Issue', key: 'I_1', deleted: false, version: '2024-05-01T10:00:00.000Z' }],
+    ],
     ['issues', { action: 'deleted', issue }, [{ object: 'Issue', key: 'I_1', deleted: true }]],
     ['issues', { action: 'transferred', issue }, [{ object: 'Issue', key: 'I_1', deleted: true }]],
     ['label', { action: 'created', label: { node_id: 'LA_1' } }, [{ object: 'Label', key: 'LA_1', deleted: false }]],
@@ -45,4 +50,19 @@ describe('changesOf', () => {
     ['issues', { action: 'edited' }, []],
     ['issues', null, []],
   ])('%s %o', (event, payload, changes) => expect(changesOf(event, payload)).toEqual(changes));
+});
+
+describe('eventsOf', () => {
+  it.each<[readonly string[], readonly string[]]>([
+    [['Issue'], ['issue_comment', 'issues']],
+    [
+      ['Label', 'Milestone'],
+      ['label', 'milestone'],
+    ],
+    [
+      ['PullRequest', 'IssueComment'],
+      ['issue_comment', 'pull_request'],
+    ],
+    [[], []],
+  ])('%j', (objects, events) => expect(eventsOf(objects)).toEqual(events));
 });

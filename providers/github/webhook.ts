@@ -12,6 +12,8 @@ export interface Change {
   readonly object: ObjectName;
   readonly key: string;
   readonly deleted: boolean;
+  /** The record's own time of its last change, where the delivery has it. */
+  readonly version?: string;
 }
 
 /**
@@ -35,6 +37,23 @@ const members: Readonly<Record<string, { readonly member: string; readonly objec
   repository: { member: 'repository', object: 'Repository' },
 };
 
+/** The events that tell of changes of these objects, each once. A comment changes what it is on as well. */
+export function eventsOf(objects: readonly string[]): readonly string[] {
+  const wanted = new Set(objects);
+  const isWanted = (event: string, object: ObjectName): boolean =>
+    wanted.has(object) || (event === 'issue_comment' && (wanted.has('Issue') || wanted.has('PullRequest')));
+  return Object.entries(members)
+    .filter(([event, { object }]) => isWanted(event, object))
+    .map(([event]) => event)
+    .sort();
+}
+
+/** A repository's own time moves with more than the event tells of, and a deleted record has none any more. */
+function versionOf(object: ObjectName, record: unknown, deleted: boolean): { readonly version?: string } {
+  const at = object === 'Repository' || deleted ? null : textOf(record, 'updated_at');
+  return at === null || Number.isNaN(Date.parse(at)) ? {} : { version: new Date(at).toISOString() };
+}
+
 /** A transferred issue lives on under another id. */
 const removing = new Set(['deleted', 'transferred']);
 
@@ -48,7 +67,7 @@ export function changesOf(event: string, payload: unknown): readonly Change[] {
   // A repository that goes to another owner keeps its id.
   const deleted =
     removing.has(textOf(payload, 'action') ?? '') && !(event === 'repository' && payload['action'] !== 'deleted');
-  const changes: Change[] = [{ object, key, deleted }];
+  const changes: Change[] = [{ object, key, deleted, ...versionOf(object, payload[member], deleted) }];
   // A comment also changes the count and the time of what it is on.
   const subject = event === 'issue_comment' ? payload['issue'] : undefined;
   const subjectKey = textOf(subject, 'node_id');

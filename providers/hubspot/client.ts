@@ -47,6 +47,7 @@ export class HubspotClient {
     const { auth } = config;
     if (auth.kind === 'private_app') kit.secret(auth.access_token);
     else for (const secret of [auth.client_secret, auth.refresh_token]) kit.secret(secret);
+    kit.secret(config.webhook_secret);
   }
 
   /**

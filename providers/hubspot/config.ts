@@ -33,6 +33,8 @@ const associationPair = z
 const schema = z.strictObject({
   auth,
   base_url: baseUrl,
+  /** The client secret of the app whose webhooks come here, where it is not in `auth`. */
+  webhook_secret: text.optional(),
   /** `default`: the six standard objects and every custom object; or names. */
   objects: z.union([z.literal('default'), z.array(objectName).min(1).max(500)]).default('default'),
   /** `default`: the usual pairs of the objects that are synced; `none`; or pairs. */

@@ -16,6 +16,7 @@ import { findAssociations, pullAssociations, readAssociations, writeAssociations
 import { HubspotClient, Unreadable } from './client.js';
 import { type HubspotConfig, parseConfig } from './config.js';
 import { RequestRefused } from './errors.js';
+import { webhooksOf } from './hooks.js';
 import { findInserted } from './inserted.js';
 import { pull, read } from './pull.js';
 import { chooseObjects, type ObjectChoice, toResource } from './resources.js';
@@ -145,6 +146,7 @@ function open(config: HubspotConfig, kit: Kit): Session {
         isAssociation(batch.resource) ? findAssociations(reading, batch) : findInserted(reading, kit, batch, sentAt),
       );
     },
+    webhooks: webhooksOf(config),
     check: (signal) => asFaults(kit, check(client, signal)),
   };
 }

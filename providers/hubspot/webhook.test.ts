@@ -54,6 +54,13 @@ describe('changesOf', () => {
       { subscriptionType: 'object.propertyChange', objectTypeId: '0-3', objectId: 6 },
       { subscriptionType: 'company.merge', objectId: 10, mergedObjectIds: [10, 11] },
       { subscriptionType: 'contact.associationChange', objectId: 99 },
+      {
+        subscriptionType: 'contact.associationChange',
+        associationType: 'CONTACT_TO_COMPANY',
+        fromObjectId: 7,
+        toObjectId: 8,
+        associationRemoved: true,
+      },
     ]);
     expect(changesOf(body)).toEqual([
       { object: 'contacts', key: '1', deleted: true },
@@ -61,6 +68,8 @@ describe('changesOf', () => {
       { object: 'deals', key: '6', deleted: false },
       { object: 'companies', key: '10', deleted: false },
       { object: 'companies', key: '11', deleted: true },
+      { object: 'contacts/companies', key: '7-8' },
+      { object: 'companies/contacts', key: '8-7' },
     ]);
   });
 

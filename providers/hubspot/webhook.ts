@@ -21,11 +21,12 @@ export interface WebhookChange {
   /** The object as resources call it: a name, or the type id of a custom object. */
   readonly object: string;
   readonly key: string;
-  readonly deleted: boolean;
+  /** Whether the record is gone; absent where the event does not tell. */
+  readonly deleted?: boolean;
 }
 
 /** Requests older than this, or from further ahead, are refused; milliseconds. */
-const tolerance = 300_000;
+export const tolerance = 300_000;
 
 /** Most events that are read of one request: HubSpot sends a hundred. */
 const mostEvents = 1000;
@@ -53,11 +54,16 @@ function signedUri(uri: string): string {
   );
 }
 
+/** The bytes of a request's signature, whatever they were written like. */
+export function signatureOf({ headers }: WebhookRequest): Buffer {
+  return Buffer.from(headers['x-hubspot-signature-v3'] ?? '', 'base64');
+}
+
 /** Whether a request was signed with the app's client secret within the last five minutes. */
 export function isSigned(request: WebhookRequest, clientSecret: string, now: number): boolean {
   const { method, uri, headers, body } = request;
   const timestamp = headers['x-hubspot-request-timestamp'] ?? '';
-  const given = Buffer.from(headers['x-hubspot-signature-v3'] ?? '', 'base64');
+  const given = signatureOf(request);
   if (!/^\d{1,15}$/.test(timestamp) || Math.abs(now - Number(timestamp)) > tolerance) return false;
   const expected = createHmac('sha256', clientSecret)
     .update(`${method.toUpperCase()}${signedUri(uri)}${body}${timestamp}`)
@@ -65,13 +71,19 @@ export function isSigned(request: WebhookRequest, clientSecret: string, now: num
   return given.byteLength === expected.byteLength && timingSafeEqual(given, expected);
 }
 
+const id = z.union([z.number(), z.string()]).transform(String);
+
 const eventsSchema = z
   .array(
     z.object({
       subscriptionType: z.string(),
-      objectId: z.union([z.number(), z.string()]).transform(String),
+      // A change of associations has two ids instead.
+      objectId: id.optional(),
       objectTypeId: z.string().optional(),
-      mergedObjectIds: z.array(z.union([z.number(), z.string()]).transform(String)).optional(),
+      mergedObjectIds: z.array(id).optional(),
+      associationType: z.string().optional(),
+      fromObjectId: id.optional(),
+      toObjectId: id.optional(),
     }),
   )
   .max(mostEvents);
@@ -103,13 +115,35 @@ export function changesOf(body: string): readonly WebhookChange[] {
     const id = `${object}/${key}`;
     changes.set(id, { object, key, deleted: deleted || changes.get(id)?.deleted === true });
   };
-  for (const { subscriptionType, objectId, objectTypeId, mergedObjectIds = [] } of parsed.data) {
+  for (const event of parsed.data) {
+    const { subscriptionType, objectId, objectTypeId, mergedObjectIds = [] } = event;
     const [subject = '', verb = ''] = subscriptionType.split('.');
+    if (verb === 'associationChange') {
+      for (const { object, key } of pairsOf(event)) changes.set(`${object}/${key}`, { object, key });
+      continue;
+    }
     const name = subject === 'object' ? (objectTypeId ?? '') : subject;
     const object = objectsByName[name] ?? name;
-    if (object === '' || verb === 'associationChange') continue;
+    if (object === '' || objectId === undefined) continue;
     note(object, objectId, verb === 'deletion' || verb === 'privacyDeletion');
     for (const key of mergedObjectIds) if (key !== objectId) note(object, key, true);
   }
   return [...changes.values()];
+}
+
+/**
+ * The rows of both directions that a change of an association is about: CONTACT_TO_COMPANY and its two ids. Whether they
+ * are there now is not told: another label may hold the records together.
+ */
+function pairsOf(event: z.output<typeof eventsSchema>[number]): readonly WebhookChange[] {
+  const { associationType = '', fromObjectId, toObjectId } = event;
+  const [from, to] = associationType
+    .toLowerCase()
+    .split('_to_')
+    .map((name) => objectsByName[name] ?? '');
+  if (!from || !to || fromObjectId === undefined || toObjectId === undefined) return [];
+  return [
+    { object: `${from}/${to}`, key: `${fromObjectId}-${toObjectId}` },
+    { object: `${to}/${from}`, key: `${toObjectId}-${fromObjectId}` },
+  ];
 }

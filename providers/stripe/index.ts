@@ -14,6 +14,7 @@ import { StripeClient } from './client.js';
 import { isRestricted, parseConfig, type StripeConfig } from './config.js';
 import { Refused } from './failures.js';
 import { findInserted } from './find.js';
+import { webhooksOf } from './hooks.js';
 import { pull } from './pull.js';
 import { eachOf, mayRead, read } from './read.js';
 import { resources } from './resources.js';
@@ -98,6 +99,7 @@ function open(config: StripeConfig, kit: Kit): Session {
     pull: (resource, since, signal) => guardedPages(kit, pull(client, kit, resource, since, signal)),
     read: (resource, keys, signal) => asFaults(kit, read(client, resource, keys, { signal })),
     findInserted: (batch, sentAt, signal) => asFaults(kit, findInserted(client, kit, batch, sentAt, signal)),
+    webhooks: webhooksOf(client, config, kit.connection, (work) => asFaults(kit, work)),
     check: (signal) => asFaults(kit, check(client, config, signal)),
   };
 }

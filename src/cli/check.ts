@@ -24,6 +24,8 @@ export interface CheckOptions {
   checkConnection(connection: ConnectionConfig, loaded: LoadedConfig, signal: AbortSignal): Promise<string>;
   /** For one connection, in milliseconds. */
   readonly connectionTimeout?: number;
+  /** What else is looked at, when everything else has been. */
+  further?(config: Config): AsyncIterable<Finding>;
 }
 
 /** The oldest server whose behaviour Upwrite relies on. */
@@ -77,6 +79,7 @@ async function* findings(context: CommandContext, options: CheckOptions): AsyncG
   for (const connection of loaded === undefined ? [] : config.connections) {
     if (loaded !== undefined) yield await checkConnection(connection, loaded, options);
   }
+  if (options.further !== undefined) yield* options.further(config);
 }
 
 function checkTls({ mode, cert, key }: TlsConfig): Finding {

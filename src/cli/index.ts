@@ -1,7 +1,14 @@
 export { type CheckOptions, checkCommand } from './check.js';
 export type { Command, CommandArguments, CommandContext, CommandOption, Commands, Io } from './command.js';
 export { clientConfig, mayGoWithoutTls } from './database.js';
-export { type Embedded, type EmbeddedOptions, embeddedUrl, FolderInUse, startEmbedded } from './embedded/index.js';
+export {
+  type Embedded,
+  type EmbeddedOptions,
+  embeddedUrl,
+  FolderInUse,
+  freePort,
+  startEmbedded,
+} from './embedded/index.js';
 export type { Finding } from './finding.js';
 export { type OperateOptions, operateCommands } from './operate.js';
 export { tableSqlCommand } from './records.js';

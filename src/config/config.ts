@@ -61,6 +61,8 @@ export interface ConnectionConfig {
   readonly externalId?: string;
   /** `sync_metadata` there. */
   readonly metadata: Readonly<Record<string, unknown>>;
+  /** Whether webhooks are registered and taken. */
+  readonly webhooks: boolean;
   /** Everything else in the connection, `auth` among it: for the provider's `parseConfig`. Never to be logged. */
   readonly settings: Readonly<Record<string, unknown>>;
 }
@@ -110,6 +112,13 @@ export interface HealthConfig {
   readonly hook?: string;
 }
 
+export interface WebhooksConfig {
+  /** The public address, without a slash at its end; absent: no webhooks. */
+  readonly url?: string;
+  /** Where deliveries are taken. */
+  readonly listen: { readonly host: string; readonly port: number };
+}
+
 export interface Config {
   /** The file that it was read from; absent: the built-in defaults. */
   readonly file?: string;
@@ -117,6 +126,7 @@ export interface Config {
   /** Absent: the embedded Postgres. */
   readonly database?: DatabaseTarget;
   readonly tls: TlsConfig;
+  readonly webhooks: WebhooksConfig;
   readonly connections: readonly ConnectionConfig[];
   readonly records: readonly RecordsConfig[];
   /** Writes inside a transaction block: `escape` it with a warning, or are refused. */

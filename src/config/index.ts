@@ -9,6 +9,7 @@ export type {
   TableSelection,
   TlsConfig,
   TlsMode,
+  WebhooksConfig,
   WritesConfig,
 } from './config.js';
 export { type DatabaseTarget, DatabaseUrlError, parseDatabaseUrl, type SslMode } from './database.js';

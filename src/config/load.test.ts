@@ -67,12 +67,14 @@ connections:
   second:
     provider: salesforce
     schema: sf2
+    webhooks: false
     tables: [contacts]
 transactions: reject
 writes: { maxInFlight: 5, queueTimeout: 1s, lockTimeout: 100ms, timeout: 2m, settleAfter: 5m }
 sync: { interval: 5m, sweep: 1d }
 journal: { retention: 7d }
 shutdown: { grace: 5s }
+webhooks: { url: "https://hooks.example/upwrite/", listen: 0.0.0.0:8080 }
 log: { level: debug, format: pretty }
 `,
     { ...options, file: '/etc/upwrite/upwrite.yaml' },
@@ -108,6 +110,7 @@ log: { level: debug, format: pretty }
         ],
         limits: { insert: 50 },
         metadata: {},
+        webhooks: true,
       },
       {
         name: 'second',
@@ -117,11 +120,13 @@ log: { level: debug, format: pretty }
         tables: [{ resource: 'contacts', columns: { exclude: [], rename: {} } }],
         limits: {},
         metadata: {},
+        webhooks: false,
       },
     ],
     admin: {},
     health: {},
     records: [],
+    webhooks: { url: 'https://hooks.example/upwrite', listen: { host: '0.0.0.0', port: 8080 } },
     transactions: 'reject',
     writes: { maxInFlight: 5, queueTimeout: 1_000, lockTimeout: 100, timeout: 120_000, settleAfter: 300_000 },
     sync: {
@@ -135,6 +140,16 @@ log: { level: debug, format: pretty }
     shutdown: { grace: 5_000 },
     log: { level: 'debug', format: 'pretty' },
   });
+});
+
+test.each([
+  'http://hooks.example',
+  'https://hooks.example/?a=1',
+  'https://user@hooks.example',
+  'hooks.example',
+  'ftp://hooks.example',
+])('%s is no public address', (url) => {
+  expect(() => parseConfig(`webhooks: { url: "${url}" }`, options)).toThrow('must be an https:// address');
 });
 
 test('a secret of digits stays text, a number may come from the environment', () => {

@@ -131,7 +131,7 @@ function knownKeys(schema: z.ZodType, path: Path): readonly string[] {
   return typeof at === 'object' ? Object.keys(at.properties ?? {}) : [];
 }
 
-const ownConnectionKeys = ['provider', 'auth', 'schema', 'tables', 'limits', 'external_id', 'metadata'];
+const ownConnectionKeys = ['provider', 'auth', 'schema', 'tables', 'limits', 'external_id', 'metadata', 'webhooks'];
 
 /** A connection may hold keys that only its provider knows; one that is nearly ours is a slip all the same. */
 function connectionProblems(source: Source, providers: readonly string[] | undefined): readonly Problem[] {
@@ -172,7 +172,7 @@ function asObject(value: unknown): Readonly<Record<string, unknown>> {
 }
 
 function complete(parsed: ParsedConfig, file: string, directory: string): Config {
-  const { database, tls, connections, records, sync, admin, health, ...rest } = parsed;
+  const { database, tls, webhooks, connections, records, sync, admin, health, ...rest } = parsed;
   const { interval, ...syncRest } = sync;
   return {
     ...rest,
@@ -182,6 +182,7 @@ function complete(parsed: ParsedConfig, file: string, directory: string): Config
     file,
     ...(database === undefined ? {} : { database }),
     tls: completeTls(tls, directory),
+    webhooks: { listen: webhooks.listen, ...(webhooks.url === undefined ? {} : { url: webhooks.url }) },
     connections: Object.entries(connections).map(([name, connection]) => completeConnection(name, connection)),
     records: records.map(completeRecords),
   };
@@ -200,7 +201,7 @@ function completeTls({ mode, cert, key, minVersion }: ParsedConfig['tls'], direc
 type ParsedConnection = ParsedConfig['connections'][string];
 
 function completeConnection(name: string, connection: ParsedConnection): ConnectionConfig {
-  const { provider, schema, tables, limits, external_id: externalId, metadata, ...settings } = connection;
+  const { provider, schema, tables, limits, external_id: externalId, metadata, webhooks, ...settings } = connection;
   return {
     name,
     provider,
@@ -209,6 +210,7 @@ function completeConnection(name: string, connection: ParsedConnection): Connect
     limits: withoutUndefined(limits),
     ...(externalId === undefined ? {} : { externalId }),
     metadata,
+    webhooks,
     settings,
   };
 }

@@ -43,6 +43,7 @@ const sqlName = z
 const schemaName = sqlName
   .refine((name) => !name.startsWith('pg_'), 'must not begin with pg_: Postgres keeps such schemas for itself')
   .refine((name) => name !== 'upwrite', "must not be upwrite: that schema holds Upwrite's own tables")
+  .refine((name) => name !== 'upwrite_jobs', "must not be upwrite_jobs: that schema holds Upwrite's own jobs")
   .refine((name) => name !== 'information_schema', 'must not be information_schema: Postgres keeps it for itself');
 
 const listenObject = z.strictObject({
@@ -60,16 +61,51 @@ const listenObject = z.strictObject({
 
 const hostAndPort = 'must be host:port, or an object with host and port';
 
+/** `host:port`, or a port alone, as an object; everything else as it is. */
+function hostAndPortOf(input: unknown, context: z.RefinementCtx): unknown {
+  if (typeof input !== 'string' && typeof input !== 'number') return input;
+  const match = /^(?:(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):)?(\d{1,5})$/.exec(String(input));
+  if (match !== null) return { ...((match[1] ?? match[2]) ? { host: match[1] ?? match[2] } : {}), port: match[3] };
+  context.addIssue({ code: 'custom', message: hostAndPort });
+  return {};
+}
+
 const listen = z
-  .preprocess((input, context) => {
-    if (typeof input !== 'string' && typeof input !== 'number') return input;
-    const match = /^(?:(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):)?(\d{1,5})$/.exec(String(input));
-    if (match !== null) return { ...((match[1] ?? match[2]) ? { host: match[1] ?? match[2] } : {}), port: match[3] };
-    context.addIssue({ code: 'custom', message: hostAndPort });
-    return {};
-  }, listenObject)
+  .preprocess(hostAndPortOf, listenObject)
   .prefault({})
   .meta(meaning('Where clients connect: `host:port`, or the keys below'));
+
+const webhooks = z
+  .strictObject({
+    url: text('an address')
+      .transform((value, context) => {
+        const parsed = URL.canParse(value) ? new URL(value) : undefined;
+        const local = parsed !== undefined && ['localhost', '127.0.0.1', '[::1]'].includes(parsed.hostname);
+        const isPlain = parsed !== undefined && parsed.search === '' && parsed.hash === '' && parsed.username === '';
+        if (isPlain && (parsed.protocol === 'https:' || (local && parsed.protocol === 'http:'))) {
+          return parsed.href.replace(/\/+$/, '');
+        }
+        context.addIssue({ code: 'custom', message: 'must be an https:// address without a query' });
+        return z.NEVER;
+      })
+      .optional()
+      .meta(
+        meaning(
+          'Public address under which APIs reach `webhooks.listen`; they post to `<url>/webhooks/<connection>`. Without it nothing is received',
+        ),
+      ),
+    listen: z
+      .preprocess(
+        hostAndPortOf,
+        z.strictObject({
+          host: text('a host name or an address').prefault('127.0.0.1').meta(meaning('Address to listen on')),
+          port: whole(0, 65_535).prefault(6433).meta(meaning('TCP port, plain HTTP')),
+        }),
+      )
+      .prefault({})
+      .meta(meaning('Where deliveries are taken: `host:port`, or the keys below')),
+  })
+  .prefault({});
 
 const adminListen = z.union([z.string(), z.number()], 'must be host:port').transform((input, context) => {
   const match = /^(?:(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):)?(\d{1,5})$/.exec(String(input));
@@ -160,6 +196,10 @@ const connection = z.looseObject({
     .record(z.string(), z.json(), 'must hold keys and values')
     .prefault({})
     .meta(meaning('`sync_metadata` of its records there, any JSON object')),
+  webhooks: z
+    .boolean('must be true or false')
+    .prefault(true)
+    .meta(meaning('Whether webhooks are registered and taken, where `webhooks.url` is set; `false` takes them back')),
 });
 
 const tableName = z.string('must be schema.table').transform((input, context) => {
@@ -194,6 +234,7 @@ export function configSchema(directory: string) {
       shownDefault: 'the embedded Postgres',
     }),
     tls,
+    webhooks,
     connections: z.record(schemaName, connection).prefault({}),
     records: z
       .array(

@@ -50,7 +50,9 @@ const jobConnections = 4;
 /** Opens the jobs and the sync; the caller registers what else there is, and then starts the jobs where it wants to work. */
 export async function openEngine(parts: EngineParts): Promise<Engine> {
   const { config, log, metrics, own, pool, catalog, sessions, lease } = parts;
-  const jobPool = internalPool({ ...own, max: jobConnections }, (error) => {
+  // Its statements are short: one without an answer is on a connection without an end.
+  const limits = { max: jobConnections, query_timeout: parts.leaseMs, keepAlive: true };
+  const jobPool = internalPool({ ...own, ...limits }, (error) => {
     log.debug({ error }, 'an idle connection of the jobs was lost');
   });
   const measure = syncMetrics(metrics);

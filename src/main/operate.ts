@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { type CommandContext, embeddedUrl, type OperateOptions } from '../cli/index.js';
 import { type DatabaseTarget, parseDatabaseUrl } from '../config/index.js';
 import { internalPool, migrate } from '../store/index.js';
-import { wakeTable } from '../sync/index.js';
 import { ownConnections } from './own-connections.js';
 
 export const operateOptions: OperateOptions = {
@@ -16,7 +15,7 @@ export const operateOptions: OperateOptions = {
       await pool.end();
     }
   },
-  wake: wakeTable,
+  wake: async (pool, tableOid) => (await import('../sync/index.js')).wakeTable(pool, tableOid),
 };
 
 /** The configured database, or the embedded one that an `upwrite start` or `upwrite demo` runs in this directory. */

@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { type Grants, installCatalog, type LiveCatalog, watchCatalog } from '../catalog/index.js';
 import type { Config, DatabaseTarget as ConfiguredDatabase, ConnectionConfig } from '../config/index.js';
-import { closeConnections, createKit, type Registry, type Session } from '../provider/index.js';
+import { closeConnections, createKit, type KeyRing, type Registry, type Session } from '../provider/index.js';
 import { type Proxy as Listener, startProxy } from '../proxy/index.js';
 import { createAnalyser } from '../sql/index.js';
 import {
@@ -15,7 +15,7 @@ import {
   tables,
   takeLease,
 } from '../store/index.js';
-import type { Jobs, Progress, Sync } from '../sync/index.js';
+import { type Jobs, type Progress, registerRereads, type Sync } from '../sync/index.js';
 import { type Log, Metrics } from '../telemetry/index.js';
 import { type Boundary, startSettler, WritePath } from '../write/index.js';
 import { openAdmin } from './admin.js';
@@ -24,6 +24,7 @@ import { type Engine, openEngine } from './engine.js';
 import { ownConnections } from './own-connections.js';
 import { openReaders } from './readers.js';
 import { clientTls, databaseTarget } from './tls.js';
+import { serveWebhooks, type WebhookServing } from './webhooks.js';
 
 export interface ServeOptions {
   readonly config: Config;
@@ -31,6 +32,8 @@ export interface ServeOptions {
   readonly database: ConfiguredDatabase;
   readonly registry: Registry;
   readonly log: Log;
+  /** What secrets are encrypted under; without it none are kept. */
+  readonly keys?: KeyRing | undefined;
   /** Who may use the synced tables, where the connection's configuration does not say. */
   readonly grant?: Grants;
   /** A line of progress for a person. */
@@ -40,6 +43,7 @@ export interface ServeOptions {
   readonly work?: boolean;
   /** Other times than `timings`: tests do not wait so long. */
   readonly timings?: Partial<Timings>;
+  readonly webhookTimings?: WebhookServing['timings'];
   /** Called at the boundaries of every write: tests strike there. */
   readonly boundary?: (name: Boundary) => Promise<void>;
 }
@@ -51,6 +55,8 @@ export interface Running {
   /** Where the HTTP listener is, if there is one. */
   readonly admin: { readonly host: string; readonly port: number } | null;
   readonly catalog: LiveCatalog;
+  /** Where deliveries of webhooks are taken; absent where none are. */
+  readonly webhookPort?: number;
   /** Reads the certificate files again. */
   reload(): void;
   /** Drains the proxy, ends the sync and the settling, gives the lease back. */
@@ -127,6 +133,15 @@ async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[])
       .catch((error: unknown) => log.warn({ error }, 'pruning the journal failed'));
   }, pruneInterval);
   cleanup.push(async () => clearInterval(pruning));
+  const { keys, webhookTimings } = options;
+  const webhooks = await serveWebhooks({
+    ...core,
+    config,
+    keys,
+    log,
+    ...(webhookTimings === undefined ? {} : { timings: webhookTimings }),
+  });
+  cleanup.push(() => webhooks.stop());
   if (options.work !== false) {
     await engine.jobs.start();
     startChores(core, config, log, cleanup);
@@ -163,6 +178,7 @@ async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[])
     jobs: engine.jobs,
     admin,
     catalog,
+    ...(webhooks.port === undefined ? {} : { webhookPort: webhooks.port }),
     reload: () => tls?.reload(),
     stop: () => runAll(cleanup),
   };
@@ -177,6 +193,8 @@ export interface Core {
   readonly catalog: LiveCatalog;
   readonly metrics: Metrics;
   readonly engine: Engine;
+  /** Reads again what is queued of a table, in so many milliseconds, by whatever process; resolves when that is certain. */
+  readonly reread: (tableOid: number, delayMs: number) => Promise<void>;
 }
 
 /** The database, the connections, the catalog and the jobs, of which none is taken yet. `kind` is for the operator. */
@@ -204,7 +222,8 @@ export async function openCore(
   const parts = { config, registry, log, metrics, own, pool, catalog, sessions, lease, leaseMs };
   const engine = await openEngine({ ...parts, ...(onProgress === undefined ? {} : { onProgress }) });
   cleanup.push(() => engine.stop());
-  return { own, pool, lease, sessions, catalog, metrics, engine };
+  const reread = registerRereads({ pool, catalog, sessions, jobs: engine.jobs });
+  return { own, pool, lease, sessions, catalog, metrics, engine, reread };
 }
 
 /** One connection for each write in flight, and some for the journal, the sync and the settling. */

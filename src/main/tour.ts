@@ -31,7 +31,8 @@ export async function takeTour({ url, sandboxes, out }: TourOptions): Promise<vo
   }
 }
 
-async function answerOf(client: pg.Client, sql: string): Promise<string> {
+/** What psql would show of a statement. */
+export async function answerOf(client: pg.Client, sql: string): Promise<string> {
   try {
     const result = await client.query<Record<string, unknown>>(sql);
     const tag = result.command === 'INSERT' ? `INSERT 0 ${result.rowCount}` : `${result.command} ${result.rowCount}`;

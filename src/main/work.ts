@@ -1,6 +1,5 @@
-/** `upwrite sync`: a process that takes jobs, and serves no clients. As many as one likes may run on one database. */
-import type { Command } from '../cli/index.js';
-import { stopRequested } from '../cli/index.js';
+/** What `upwrite sync` runs: the jobs, without the proxy. */
+import { type CommandContext, stopRequested } from '../cli/index.js';
 import type { Registry } from '../provider/index.js';
 import type { Jobs, Sync } from '../sync/index.js';
 import { createLog } from '../telemetry/index.js';
@@ -33,24 +32,19 @@ export async function startWorking(options: ServeOptions): Promise<Working> {
   }
 }
 
-export function syncCommand(registry: Registry): Command {
-  return {
-    summary: 'keeps the synced tables fresh, without serving clients, until SIGINT or SIGTERM',
-    takesConfig: true,
-    run: async (context) => {
-      const config = context.config();
-      if (config.database === undefined) {
-        throw new Error('"upwrite sync" works on a database that other processes serve: give "database"');
-      }
-      const stop = stopRequested();
-      const log = createLog(config.log);
-      const working = await startWorking({ config, database: config.database, registry, log });
-      log.info({ tables: working.tables }, 'syncing');
-      context.io.out(`Syncing ${working.tables} tables`);
-      await stop;
-      log.info({}, 'stopping');
-      await working.stop();
-      return 0;
-    },
-  };
+/** Works until the process is told to end; answers its exit code. */
+export async function work(context: CommandContext, registry: Registry): Promise<number> {
+  const config = context.config();
+  if (config.database === undefined) {
+    throw new Error('"upwrite sync" works on a database that other processes serve: give "database"');
+  }
+  const stop = stopRequested();
+  const log = createLog(config.log);
+  const working = await startWorking({ config, database: config.database, registry, log });
+  log.info({ tables: working.tables }, 'syncing');
+  context.io.out(`Syncing ${working.tables} tables`);
+  await stop;
+  log.info({}, 'stopping');
+  await working.stop();
+  return 0;
 }

@@ -8,6 +8,7 @@
  */
 import type { Fault } from '../errors/index.js';
 import type { Kit } from './kit.js';
+import type { Webhooks } from './webhook.js';
 
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 
@@ -203,6 +204,8 @@ export interface Session {
    * Does no I/O.
    */
   holds?(resource: Resource, record: Rec, values: Values): boolean;
+  /** Absent: the API has no webhooks, or none that say anything of these resources. */
+  readonly webhooks?: Webhooks;
   /** Proves the credentials with one cheap request; who Upwrite is to the API, in words. */
   check(signal: AbortSignal): Promise<string>;
 }

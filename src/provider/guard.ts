@@ -118,6 +118,7 @@ export function guardSession(session: Session, kit: Kit): Session {
       sameLength(batch.rows.length, 'findInserted', session.findInserted(batch, sentAt, signal, taken)),
     holds: (resource, record, values) =>
       session.holds === undefined ? hasValues(record, values) : session.holds(resource, record, values),
+    ...(session.webhooks === undefined ? {} : { webhooks: session.webhooks }),
     check: (signal) => session.check(signal),
   };
 }

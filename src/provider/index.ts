@@ -15,4 +15,6 @@ export { createKit, type Kit, type KitLog, type KitOptions, silentLog } from './
 export { assignNames, fitName, type Nameable, type NamingOptions, pluralName, snakeCase, sqlName } from './naming.js';
 export { describeError, Redactor } from './redact.js';
 export { type ConfiguredProvider, createRegistry, type LoadedProvider, type Registry } from './registry.js';
+export { Damaged, KeyRing, UnknownKey } from './tokens/seal.js';
 export { LocalTokenKeeper, type Renew, type Token, type TokenKeeper } from './tokens.js';
+export type * from './webhook.js';

@@ -116,6 +116,7 @@ const networkCodes: ReadonlySet<string> = new Set([
 /** node-postgres has no code for these; its texts are all there is to go by. */
 const clientMessages = [
   'Connection terminated',
+  'Query read timeout',
   'timeout exceeded when trying to connect',
   'Client has encountered a connection error',
   'Client was closed',

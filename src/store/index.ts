@@ -9,6 +9,35 @@ export {
   sqlstateOf,
 } from './database.js';
 export {
+  type DeliveryNote,
+  dropExpectations,
+  dropPing,
+  type Expectation,
+  listPings,
+  noteDeliveries,
+  noteExpectations,
+  notePings,
+  type Ping,
+  postponeExpectations,
+  pruneDeliveries,
+  tablesWithDueExpectations,
+  tablesWithQueue,
+  takeExpectations,
+} from './deliveries.js';
+export {
+  beginHook,
+  countDeliveries,
+  forgetHook,
+  forgetOldHooks,
+  type HookState,
+  hookCursor,
+  hookRegistered,
+  listHooks,
+  noteHook,
+  type StoredHook,
+  setHookCursor,
+} from './hooks.js';
+export {
   type Claimed,
   type IntentRow,
   type Journal,
@@ -29,6 +58,8 @@ export {
   lockSession,
   lockTableExclusive,
   lockTableShared,
+  lockTablesShared,
+  runAlone,
   tableLockKey,
   unlockSession,
 } from './locks.js';
@@ -66,7 +97,7 @@ export {
   type VerificationHealth,
   verification,
 } from './verification.js';
-export { pauseTable, resumeTable, resyncTable, type TableName } from './wishes.js';
+export { isPaused, pauseTable, resumeTable, resyncTable, type TableName } from './wishes.js';
 export {
   countSwept,
   drawOrder,

@@ -84,3 +84,41 @@ export async function lockTableExclusive(client: pg.ClientBase, tableOid: number
      SELECT pg_advisory_xact_lock('${tableLockKey(tableOid)}'::bigint)`,
   );
 }
+
+/** Within a transaction, before it touches rows that belong to several tables: keeps merges of them all out. */
+export async function lockTablesShared(
+  client: pg.ClientBase,
+  tableOids: readonly number[],
+  timeoutMs: number,
+): Promise<void> {
+  const keys = [...new Set(tableOids)].map(tableLockKey).sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+  await client.query(
+    `SET LOCAL lock_timeout = ${milliseconds(timeoutMs)};
+     SELECT pg_advisory_xact_lock_shared(k) FROM unnest('{${keys.join(',')}}'::bigint[]) AS k`,
+  );
+}
+
+/**
+ * Runs `work` while no other process runs work of that name; null, and nothing is run, where one does. The lock is that of
+ * a connection, so that it ends with the process.
+ */
+export async function runAlone<T>(pool: pg.Pool, name: string, work: () => Promise<T>): Promise<{ done: T } | null> {
+  const client = await pool.connect();
+  const key = lockKey(name).toString();
+  let broken = true;
+  try {
+    const result = await client.query<{ got: boolean }>('SELECT pg_try_advisory_lock($1) AS got', [key]);
+    if (result.rows[0]?.got !== true) {
+      broken = false;
+      return null;
+    }
+    try {
+      return { done: await work() };
+    } finally {
+      await client.query('SELECT pg_advisory_unlock($1)', [key]);
+      broken = false;
+    }
+  } finally {
+    client.release(broken);
+  }
+}

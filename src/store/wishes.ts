@@ -47,3 +47,9 @@ export function resumeTable(db: Queryable, { schema, table }: TableName): Promis
 export function resyncTable(db: Queryable, { schema, table }: TableName): Promise<number | null> {
   return wish(db, `UPDATE upwrite.table_details d SET restart = true ${found} RETURNING d.table_oid`, [schema, table]);
 }
+
+/** Whether an operator wants nobody to work on a table, or there is none of that oid. */
+export async function isPaused(db: Queryable, tableOid: number): Promise<boolean> {
+  const result = await db.query('SELECT FROM upwrite.table_details WHERE table_oid = $1 AND pause IS NULL', [tableOid]);
+  return result.rowCount === 0;
+}

@@ -22,7 +22,7 @@ export async function drawOrder(db: Queryable): Promise<string> {
 export async function queueStale(db: Queryable, tableOid: number, keys: readonly string[]): Promise<void> {
   await db.query(
     `INSERT INTO upwrite.stale_keys (table_oid, key, queue_order)
-     SELECT $1, k, nextval('upwrite.write_order') FROM unnest($2::text[]) AS k GROUP BY k
+     SELECT $1, k, nextval('upwrite.write_order') FROM unnest($2::text[]) AS k GROUP BY k ORDER BY k
      ON CONFLICT (table_oid, key) DO UPDATE SET queue_order = EXCLUDED.queue_order`,
     [tableOid, keys],
   );

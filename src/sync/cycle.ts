@@ -35,6 +35,8 @@ export interface CycleContext extends TableContext {
   readonly sweepMs: number;
   /** Once, before anything is read. */
   readonly onStart: (claim: Claim, position: Position) => Promise<void>;
+  /** The end of this run could not be written down: others take it for going on until that is made up for. */
+  readonly onUnreleased: (run: string) => void;
   /** After each page that was stored. */
   readonly onPage: (position: Position, page: Page, rate: number | null) => Promise<void>;
 }
@@ -77,7 +79,10 @@ export async function runCycle(context: CycleContext, signal: AbortSignal): Prom
   try {
     end = claim.pause === null ? await runClaimed(context, claim, signal) : { kind: 'paused', reason: claim.pause };
   } finally {
-    again = await turn(() => positions.release(pool, table.oid, claim.run));
+    again = await turn(() => positions.release(pool, table.oid, claim.run)).catch((error: unknown) => {
+      context.onUnreleased(claim.run);
+      throw error;
+    });
   }
   return again && end.kind === 'live' ? { kind: 'more' } : end;
 }

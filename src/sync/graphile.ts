@@ -1,9 +1,18 @@
 /**
  * The jobs through graphile-worker. What it lacks is here: jobs of a dead process are given back when its lease has run
- * out (its own bound is four hours), and it is started again when it has given up on a database that was away.
+ * out (its own bound is four hours), and after a loss of the database it is started anew, since it may then have taken
+ * jobs without knowing it, or have stopped for good.
  */
 import { EventEmitter } from 'node:events';
-import { Logger, runMigrations, runTaskList, type TaskList, type WorkerEvents, type WorkerPool } from 'graphile-worker';
+import {
+  type Job,
+  Logger,
+  runMigrations,
+  runTaskList,
+  type TaskList,
+  type WorkerEvents,
+  type WorkerPool,
+} from 'graphile-worker';
 import { isDatabaseAway, type Json, type Queryable } from '../store/index.js';
 import type { EnsuredJob, JobOptions, Jobs, JobsOptions, Work } from './jobs.js';
 
@@ -34,15 +43,22 @@ const ensureSql = `
     LATERAL ${jobSchema}.add_job($1, payload := wanted.payload::json, max_attempts := ${forEver}, job_key := wanted.key,
       job_key_mode := CASE WHEN wanted.late THEN 'replace' ELSE 'unsafe_dedupe' END)`;
 
-/** Says which of the engine's names for a process is this one's, and frees the jobs of processes that are dead. */
+/**
+ * Says which of the engine's names for a process is this one's, and frees the jobs of processes that are dead. Answers the
+ * jobs that this process should be at for so long that it must know of them.
+ */
 const tickSql = `
   WITH mine AS (
     UPDATE upwrite.processes SET job_worker = $2 WHERE id = $1 AND job_worker IS DISTINCT FROM $2),
   dead AS (
     SELECT array_agg(DISTINCT j.locked_by) AS workers FROM ${jobSchema}.jobs j
     WHERE j.locked_by <> $2 AND j.locked_at < clock_timestamp() - $3 * interval '1 millisecond' AND NOT EXISTS (
-      SELECT FROM upwrite.processes p WHERE p.job_worker = j.locked_by AND p.lease_until > clock_timestamp()))
-  SELECT ${jobSchema}.force_unlock_workers(workers) FROM dead WHERE workers IS NOT NULL`;
+      SELECT FROM upwrite.processes p WHERE p.job_worker = j.locked_by AND p.lease_until > clock_timestamp())),
+  freed AS MATERIALIZED (
+    SELECT ${jobSchema}.force_unlock_workers(workers) FROM dead WHERE workers IS NOT NULL)
+  SELECT (SELECT count(*) FROM freed) AS freed, (
+    SELECT coalesce(json_agg(j.id::text), '[]') FROM ${jobSchema}.jobs j
+    WHERE j.locked_by = $2 AND j.locked_at < clock_timestamp() - $3 * interval '1 millisecond') AS old`;
 
 export async function graphileEngine(options: JobsOptions): Promise<Jobs> {
   const { pool, log } = options;
@@ -50,115 +66,138 @@ export async function graphileEngine(options: JobsOptions): Promise<Jobs> {
   const events: WorkerEvents = new EventEmitter();
   const shared = { pgPool: pool, schema: jobSchema, logger, events, noHandleSignals: true };
   const tasks = new Map<string, Work>();
-  const running = new Set<AbortController>();
+  const running = new Map<string, AbortController>();
+  const listeners = new Set<(isThere: boolean) => void>();
   let workers: WorkerPool | null = null;
   let stopped = false;
+  let isThere = true;
   let supervisor: Promise<void> = Promise.resolve();
   let tick: NodeJS.Timeout | undefined;
-  let wake: () => void = () => undefined;
-  const listeners = new Set<(isThere: boolean) => void>();
-  let isThere = true;
+  /** Ends the engine as it is now, and wakes whoever waits for the next one. */
+  let giveUp: () => void = () => undefined;
+  /** Called when a job has ended. */
+  let ended: () => void = () => undefined;
+
+  await runMigrations(shared);
+
   const heard = (now: boolean): void => {
     if (now === isThere || stopped) return;
     isThere = now;
     log.warn({}, now ? 'the database is back' : 'the database cannot be reached: the jobs wait for it');
     for (const listener of listeners) listener(now);
   };
-  events.on('pool:listen:error', () => heard(false));
   events.on('pool:listen:success', () => heard(true));
+  events.on('pool:listen:error', () => {
+    heard(false);
+    giveUp();
+  });
+  events.on('pool:fatalError', () => giveUp());
+  events.on('worker:fatalError', () => giveUp());
 
-  await runMigrations(shared);
-
-  /** Until then nobody can write down how a job has ended. */
-  const databaseBack = async (error: unknown): Promise<void> => {
-    log.debug({ err: error }, 'a job was cut short by the database');
-    while (!stopped) {
-      try {
-        await pool.query('SELECT');
-        return;
-      } catch {
-        await new Promise((resolve) => setTimeout(resolve, restartDelay));
-      }
-    }
-  };
-
-  const run = async (task: string, work: Work, payload: unknown, attempt: number, dueAt: number): Promise<void> => {
+  const run = async (task: string, work: Work, payload: unknown, job: Job): Promise<void> => {
     const controller = new AbortController();
-    running.add(controller);
-    const latenessMs = Math.max(0, Date.now() - dueAt);
+    running.set(job.id, controller);
+    const latenessMs = Math.max(0, Date.now() - job.run_at.getTime());
     options.onJob?.({ task, event: 'started', latenessMs });
     try {
       if (stopped) controller.abort();
-      await work(payload, { signal: controller.signal, attempt });
+      await work(payload, { signal: controller.signal, attempt: job.attempts });
       options.onJob?.({ task, event: 'done', latenessMs });
     } catch (error) {
       options.onJob?.({ task, event: 'failed', latenessMs });
-      if (isDatabaseAway(error)) await databaseBack(error);
-      else log.warn({ task, attempt, err: error }, 'a job failed');
+      if (isDatabaseAway(error)) log.debug({ task, err: error }, 'a job was cut short by the database');
+      else log.warn({ task, attempt: job.attempts, err: error }, 'a job failed');
       throw error;
     } finally {
-      running.delete(controller);
+      running.delete(job.id);
+      ended();
     }
   };
 
   const taskList = (): TaskList =>
     Object.fromEntries(
-      [...tasks].map(([name, work]) => [
-        name,
-        (payload: unknown, { job }) => run(name, work, payload, job.attempts, job.run_at.getTime()),
-      ]),
+      [...tasks].map(([name, work]) => [name, (payload: unknown, { job }) => run(name, work, payload, job)]),
     );
 
   const abortAll = (): void => {
-    for (const controller of running) controller.abort(new Error('this process gives its jobs up'));
+    for (const controller of running.values()) controller.abort(new Error('this process gives its jobs up'));
   };
 
-  /** Starts the engine again and again, until the process ends. */
-  const supervise = async (): Promise<void> => {
-    let former: string | null = null;
-    while (!stopped) {
-      try {
-        if (former !== null) {
-          await pool.query(`SELECT ${jobSchema}.force_unlock_workers($1)`, [[former]]);
-          former = null;
-        }
-        const { concurrency } = options;
-        const localQueue = { size: concurrency, ttl: pollInterval };
-        // Without batches the engine does not look at what becomes of its statements that end a job.
-        const preset = { worker: { localQueue, completeJobBatchDelay: 0, failJobBatchDelay: 0 } };
-        workers = runTaskList({ ...shared, preset, concurrency, pollInterval }, taskList(), pool);
-        const { id } = workers;
-        await workers.promise.finally(() => {
-          former = id;
-        });
-      } catch (error) {
-        if (!stopped) log.debug({ err: error }, 'the job engine has stopped, and is started again');
-      }
-      workers = null;
-      if (stopped) return;
+  const allEnded = async (): Promise<void> => {
+    abortAll();
+    while (running.size > 0) {
       await new Promise<void>((resolve) => {
-        wake = resolve;
-        setTimeout(resolve, restartDelay);
+        ended = resolve;
       });
     }
   };
 
+  const pause = (ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      giveUp = resolve;
+      setTimeout(resolve, ms);
+    });
+
+  /**
+   * Runs the engine until it gives up, or has lost its database: it may then hold jobs that it does not know of, or have
+   * ended others in vain. Everything under its name is free again before the next one begins, under another name.
+   */
+  const generation = async (): Promise<void> => {
+    const { concurrency } = options;
+    const localQueue = { size: concurrency, ttl: pollInterval };
+    // Without batches the engine does not look at what becomes of the statements by which it ends a job.
+    const preset = { worker: { localQueue, completeJobBatchDelay: 0, failJobBatchDelay: 0 } };
+    const lost = new Promise<void>((resolve) => {
+      giveUp = resolve;
+    });
+    const mine = runTaskList({ ...shared, preset, concurrency, pollInterval }, taskList(), pool);
+    workers = mine;
+    await Promise.race([lost, mine.promise]).catch((error: unknown) => {
+      log.debug({ err: error }, 'the job engine has stopped, and is started again');
+    });
+    if (!stopped) await Promise.race([allEnded(), pause(stopGrace)]);
+    await end(mine, stopped ? stopGrace : restartDelay);
+    workers = null;
+    for (;;) {
+      try {
+        await pool.query(`SELECT ${jobSchema}.force_unlock_workers($1)`, [[mine.id]]);
+        return;
+      } catch (error) {
+        if (stopped) return;
+        heard(false);
+        log.debug({ err: error }, 'the jobs could not be freed yet');
+        await pause(restartDelay);
+      }
+    }
+  };
+
+  const supervise = async (): Promise<void> => {
+    while (!stopped) await generation();
+  };
+
   /** A process that cannot renew its lease must not go on with what others will take. */
   const keepAlive = (): void => {
-    const every = Math.ceil(options.leaseMs / 3);
     let alive = performance.now();
-    tick = setInterval(() => {
+    let knownFrom = alive;
+    const look = async (id: string): Promise<void> => {
       const asked = performance.now();
-      if (asked - alive > options.leaseMs) abortAll();
-      const id = workers?.id;
-      if (id === undefined) return;
-      pool.query(tickSql, [options.lease.id, id, options.leaseMs]).then(
-        () => {
-          alive = asked;
-        },
-        (error: unknown) => log.debug({ err: error }, 'the jobs of dead processes were not looked for'),
-      );
-    }, every);
+      if (asked - alive > options.leaseMs) giveUp();
+      const values = [options.lease.id, id, options.leaseMs];
+      const result = await pool.query<{ old: readonly string[] }>(tickSql, values);
+      alive = asked;
+      const unknown = result.rows[0]?.old.some((job) => !running.has(job)) === true;
+      if (unknown && workers?.id === id && asked - knownFrom > options.leaseMs) giveUp();
+      if (!unknown) knownFrom = asked;
+    };
+    tick = setInterval(
+      () => {
+        if (workers === null) return;
+        look(workers.id).catch((error: unknown) => {
+          log.debug({ err: error }, 'the jobs of dead processes were not looked for');
+        });
+      },
+      Math.ceil(options.leaseMs / 3),
+    );
     tick.unref();
   };
 
@@ -179,9 +218,8 @@ export async function graphileEngine(options: JobsOptions): Promise<Jobs> {
     stop: async () => {
       stopped = true;
       clearInterval(tick);
-      wake();
       abortAll();
-      await end(workers);
+      giveUp();
       await supervisor;
     },
   };
@@ -202,19 +240,15 @@ async function ensure(db: Queryable, task: string, jobs: readonly EnsuredJob[]):
   await db.query(ensureSql, [task, jobs.map(({ key }) => key), payloads, within]);
 }
 
-/** Ends the engine when its jobs have, or when they take too long. */
-async function end(workers: WorkerPool | null): Promise<void> {
-  if (workers === null) return;
+/** Ends the engine when its jobs have, or when they take longer than so many milliseconds. */
+async function end(workers: WorkerPool, graceMs: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<'late'>((resolve) => {
-    timer = setTimeout(() => resolve('late'), stopGrace);
+    timer = setTimeout(() => resolve('late'), graceMs);
   });
-  try {
-    const ended = await Promise.race([workers.gracefulShutdown('the process ends'), late]);
-    if (ended === 'late') await workers.forcefulShutdown('the process ends');
-  } catch {
-    // What it could not give back, others take when the lease has run out.
-  } finally {
-    clearTimeout(timer);
-  }
+  // It may have begun to end by itself, and then it may never come to its end.
+  const ending = Promise.resolve(workers.gracefulShutdown('the process ends')).catch(() => undefined);
+  const ended = await Promise.race([ending, late]);
+  clearTimeout(timer);
+  if (ended === 'late') void Promise.resolve(workers.forcefulShutdown('the process ends')).catch(() => undefined);
 }

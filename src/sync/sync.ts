@@ -5,7 +5,7 @@
 import type pg from 'pg';
 import type { Catalog, SyncedTable } from '../catalog/index.js';
 import type { KitLog, Session } from '../provider/index.js';
-import { isDatabaseAway, type Queryable, tables } from '../store/index.js';
+import { isDatabaseAway, positions, type Queryable, tables } from '../store/index.js';
 import { type CycleEnd, runCycle } from './cycle.js';
 import { type Failure, failureOf } from './failure.js';
 import { addJob } from './graphile.js';
@@ -77,6 +77,8 @@ const nothing = { pages: 0, rows: 0, expectedRows: null, rowsPerSecond: null };
 const forEver = { attempts: 32_767 };
 /** Milliseconds until another look whether this process is the one for a table that it does not know. */
 const strangerMs = 10_000;
+/** Milliseconds until another look whether a table is free that somebody works on, should that one not see to it. */
+const busyMs = 1000;
 /** The longest wait for a quota, in milliseconds: it may open earlier than the API has said. */
 const longestPause = 900_000;
 
@@ -113,12 +115,30 @@ export function startSync(options: SyncOptions): Sync {
     const began = performance.now();
     const isBusyHere = active.has(tableOid);
     if (!isBusyHere) active.add(tableOid);
-    const { result, delayMs } = await runOnce(options, { ...context, isBusyHere }, failures, signal).finally(() => {
+    const { result, delayMs } = await runOnce(
+      options,
+      { ...context, isBusyHere, releaseLater },
+      failures,
+      signal,
+    ).finally(() => {
       if (!isBusyHere) active.delete(tableOid);
     });
     options.onRun?.({ table: context.table, result, ms: performance.now() - began });
     if (result === 'live' || result === 'paused') first.listed(tableOid);
     if (delayMs !== null) await again(tableOid, delayMs, result === 'failed' ? failures + 1 : 0);
+  };
+
+  let stopped = false;
+  const releaseLater = async (tableOid: number, run: string): Promise<void> => {
+    while (!stopped) {
+      await new Promise((resolve) => setTimeout(resolve, busyMs));
+      try {
+        await positions.release(pool, tableOid, run);
+        return;
+      } catch (error) {
+        log.debug({ err: error }, 'the end of a run could not be written down yet');
+      }
+    }
   };
 
   const schedule = async (): Promise<void> => {
@@ -167,6 +187,7 @@ export function startSync(options: SyncOptions): Sync {
     wake: (tableOid) => jobs.add(syncTask, { table: tableOid, failures: 0 }, { key: syncKey(tableOid), ...forEver }),
     update,
     stop: async () => {
+      stopped = true;
       clearInterval(timer);
       first.stop();
       await scheduling;
@@ -187,6 +208,11 @@ function parsePayload(payload: unknown): { tableOid: number; failures: number } 
   return { tableOid: of('table'), failures: of('failures') };
 }
 
+interface RunContext extends TableContext {
+  readonly isBusyHere: boolean;
+  readonly releaseLater: (tableOid: number, run: string) => Promise<void>;
+}
+
 interface Ran {
   readonly result: RunResult;
   /** Until the next run; null: none is wanted. */
@@ -194,12 +220,7 @@ interface Ran {
 }
 
 /** One run, and what follows from how it ended. Never throws for what a table's state can tell. */
-async function runOnce(
-  options: SyncOptions,
-  context: TableContext & { readonly isBusyHere: boolean },
-  failures: number,
-  signal: AbortSignal,
-): Promise<Ran> {
+async function runOnce(options: SyncOptions, context: RunContext, failures: number, signal: AbortSignal): Promise<Ran> {
   const { pool, log } = options;
   const { table } = context;
   const reporter = new Reporter({
@@ -216,6 +237,7 @@ async function runOnce(
         worker: options.worker,
         sliceMs: options.sliceMs ?? 10_000,
         sweepMs: options.sweepMs ?? 6 * 3_600_000,
+        onUnreleased: (run) => void context.releaseLater(table.oid, run),
         onStart: (claim, position) => reporter.start(claim, position),
         onPage: (position, page, rate) => reporter.page(position, page, rate),
       },
@@ -228,7 +250,7 @@ async function runOnce(
     // The process is ending, and the next one goes on.
     if (signal.aborted) return { result: 'stopped', delayMs: 0 };
     const failure = failureOf(error, table.provider);
-    if (failure.kind === 'elsewhere') return { result: 'busy', delayMs: null };
+    if (failure.kind === 'elsewhere') return { result: 'busy', delayMs: busyMs };
     await reporter.failed(failure, error);
     return { result: 'failed', delayMs: retryAfter(options, failure, failures) };
   }
@@ -236,6 +258,7 @@ async function runOnce(
 
 function delayAfter(kind: CycleEnd['kind'], everyMs: number): number | null {
   if (kind === 'live') return everyMs;
+  if (kind === 'busy') return busyMs;
   return kind === 'more' ? 0 : null;
 }
 

@@ -9,6 +9,7 @@ import {
   silentLog,
   type Verb,
 } from '../../src/provider/index.js';
+import { everyMillis } from '../../src/sync/index.js';
 import type { StandModule } from '../conformance/stand.js';
 
 /** A provider's own name for itself, the heading of its page, with the page and the stand-in. */
@@ -83,6 +84,35 @@ export async function limitsMarkdown(): Promise<string> {
   return [
     '| provider | INSERT | UPDATE | DELETE | all or nothing | API calls |',
     '|---|---|---|---|---|---|',
+    ...lines,
+  ].join('\n');
+}
+
+/** `86 400 000` as the units that a person would use. */
+function spanOf(ms: number): string {
+  const units: readonly (readonly [number, string])[] = [
+    [86_400_000, 'd'],
+    [3_600_000, 'h'],
+    [60_000, 'min'],
+    [1000, 's'],
+  ];
+  const [size, name] = units.find(([least]) => ms >= least) ?? [1000, 's'];
+  return `${Math.round((ms / size) * 10) / 10} ${name}`;
+}
+
+/** How often each API's tables are looked at unless the configuration says otherwise. */
+export async function pacesMarkdown(): Promise<string> {
+  const lines: string[] = [];
+  const registry = createRegistry();
+  for (const name of await registry.names()) {
+    const { pace } = await registry.load(name);
+    const quota = `${pace.requests} in ${spanOf(pace.perMillis)}`;
+    const every = [1, 10, 50].map((tables) => spanOf(everyMillis({ pace }, tables)));
+    lines.push(`| ${name} | ${quota} | ${pace.share * 100} % | ${pace.look} | ${every.join(' | ')} |`);
+  }
+  return [
+    '| provider | requests that its API takes | for looks | a look | with 1 table | with 10 | with 50 |',
+    '|---|---|---|---|---|---|---|',
     ...lines,
   ].join('\n');
 }

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { configReferenceMarkdown } from '../../src/config/index.js';
 import { errorTableMarkdown } from '../../src/errors/index.js';
-import { limitsMarkdown, providersMarkdown } from './providers.js';
+import { limitsMarkdown, pacesMarkdown, providersMarkdown } from './providers.js';
 
 /** The repository's folder, from the sources as from the compiled tree. */
 export const root = folderOf(dirname(fileURLToPath(import.meta.url)));
@@ -33,6 +33,7 @@ export async function sections(): Promise<ReadonlyMap<string, string>> {
     ['configuration', configReferenceMarkdown()],
     ['errors', errorTableMarkdown()],
     ['limits', await limitsMarkdown()],
+    ['paces', await pacesMarkdown()],
     ['providers', await providersMarkdown(root)],
   ]);
 }

@@ -1,0 +1,9 @@
+export { folder, hookUrl, type Incoming, maxBody, type Reply } from './receiver.js';
+export type { Sealer } from './secrets.js';
+export {
+  poolSize,
+  startWebhooks,
+  type WebhooksOptions,
+  type WebhooksRunning,
+  type WebhookTimings,
+} from './webhooks.js';

@@ -1,0 +1,166 @@
+/**
+ * Keeps the hooks of each connection registered: one in each scope, at the address that is configured, alive, and renewed
+ * before it ends; and takes back those that are not wanted any more. One process at a time does so for a connection, so
+ * that none is registered twice; what a crash has left half-way is found by its address and replaced.
+ */
+import type { HookRegistrar } from '../provider/index.js';
+import { forgetHook, listHooks, noteHook, runAlone, type StoredHook } from '../store/index.js';
+import type { KeeperOptions, Keeping, KeptConnection } from './keeping.js';
+import { each, type Loop, startLoop } from './loop.js';
+import { reasonOf } from './reason.js';
+import { hookUrl } from './receiver.js';
+import { keepScope } from './scope.js';
+
+export interface Keeper {
+  /** Looks at a connection's hooks, or at all, as soon as it can. */
+  look(connection?: string): void;
+  stop(): Promise<void>;
+}
+
+/** Milliseconds for all the calls of one connection. */
+const patience = 300_000;
+
+interface State {
+  dueAt: number;
+  failures: number;
+}
+
+export function startKeeper(options: KeeperOptions): Keeper {
+  const interval = options.interval ?? 3_600_000;
+  const retry = options.retry ?? 10_000;
+  const states = new Map<string, State>(options.connections.map(({ name }) => [name, { dueAt: 0, failures: 0 }]));
+  let forgotten = false;
+  const loop: Loop = startLoop(async (signal) => {
+    if (!forgotten) forgotten = await forgetStrangers(options);
+    await each(options.connections, options.atOnce, async (connection) => {
+      const state = states.get(connection.name);
+      if (state === undefined || state.dueAt > Date.now() || signal.aborted) return;
+      state.dueAt = Date.now() + interval;
+      if (await keep(options, connection, signal)) state.failures = 0;
+      else {
+        state.failures += 1;
+        state.dueAt = Date.now() + Math.min(interval, retry * 2 ** (state.failures - 1));
+      }
+    });
+    const next = Math.min(interval, ...[...states.values()].map(({ dueAt }) => dueAt - Date.now()));
+    return Math.max(100, forgotten ? next : Math.min(next, retry));
+  });
+  return {
+    look: (connection) => {
+      for (const [name, state] of states) if (connection === undefined || name === connection) state.dueAt = 0;
+      loop.wake();
+    },
+    stop: loop.stop,
+  };
+}
+
+/** Hooks of connections that are not configured any more cannot be taken back: there are no credentials for it. */
+async function forgetStrangers({ pool, connections, log }: KeeperOptions): Promise<boolean> {
+  try {
+    const names = new Set(connections.map(({ name }) => name));
+    for (const { connection, scope, hook, url } of await listHooks(pool, null)) {
+      if (names.has(connection)) continue;
+      await forgetHook(pool, connection, scope);
+      if (hook !== null) log.warn({ connection, scope, hook, url }, 'a webhook is left behind: remove it in the API');
+    }
+    return true;
+  } catch (error) {
+    log.debug({ error }, 'webhooks of former connections were not looked at');
+    return false;
+  }
+}
+
+/** Whether everything is as it should be; where another process is at it, that is for it to say. */
+async function keep(options: KeeperOptions, connection: KeptConnection, stop: AbortSignal): Promise<boolean> {
+  const { pool, log } = options;
+  const signal = AbortSignal.any([stop, AbortSignal.timeout(patience)]);
+  try {
+    const ran = await runAlone(pool, `webhooks ${connection.name}`, () => keepAlone(options, connection, signal));
+    return ran?.done ?? true;
+  } catch (error) {
+    if (!stop.aborted)
+      log.warn({ connection: connection.name, error }, 'the webhooks of a connection were not looked at');
+    return false;
+  }
+}
+
+async function keepAlone(options: KeeperOptions, connection: KeptConnection, signal: AbortSignal): Promise<boolean> {
+  const { pool, sealer, log } = options;
+  const { name, webhooks, wanted } = connection;
+  const stored = await listHooks(pool, name);
+  const url = options.url === null || !wanted ? null : hookUrl(options.url, name);
+  const { registrar } = webhooks;
+  if (url === null)
+    return registrar === undefined ? forgetAll(options, stored) : removeAll(options, registrar, stored, signal);
+  if (registrar === undefined || webhooks.hasSecret) {
+    if (registrar !== undefined) await removeAll(options, registrar, stored.filter(isRegistered), signal);
+    await noteHook(pool, { connection: name, scope: '', url }, { state: 'by hand' });
+    return true;
+  }
+  if (sealer === null) {
+    const reason = 'UPWRITE_ENCRYPTION_KEY is not set, so that the secrets of webhooks cannot be kept';
+    await noteHook(pool, { connection: name, scope: '', url }, { state: 'failing', reason });
+    log.warn({ connection: name }, reason);
+    return false;
+  }
+  return keepRegistered({ options, connection: name, registrar, sealer, url, signal }, stored);
+}
+
+function isRegistered({ hook, secret }: StoredHook): boolean {
+  return hook !== null || secret !== null;
+}
+
+async function keepRegistered(keeping: Keeping, stored: readonly StoredHook[]): Promise<boolean> {
+  const { options, connection, registrar, url, signal } = keeping;
+  const objects = options.tables(connection).map(({ resource }) => resource.object);
+  let scopes: readonly string[];
+  try {
+    scopes = await registrar.scopes(objects, signal);
+  } catch (error) {
+    if (stored.length === 0) {
+      await noteHook(options.pool, { connection, scope: '', url }, { state: 'failing', reason: reasonOf(error) });
+    }
+    throw error;
+  }
+  const wanted = new Set(scopes);
+  const unwanted = stored.filter(({ scope }) => !wanted.has(scope));
+  let well = await removeAll(options, registrar, unwanted, signal);
+  for (const scope of scopes) {
+    signal.throwIfAborted();
+    const before = stored.find((hook) => hook.scope === scope);
+    well = (await keepScope(keeping, scope, before, objects)) && well;
+  }
+  return well;
+}
+
+async function forgetAll({ pool }: KeeperOptions, stored: readonly StoredHook[]): Promise<boolean> {
+  for (const { connection, scope } of stored) await forgetHook(pool, connection, scope);
+  return true;
+}
+
+/** Takes hooks back from the API; one for which that fails is tried again. */
+async function removeAll(
+  options: KeeperOptions,
+  registrar: HookRegistrar,
+  stored: readonly StoredHook[],
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { pool, log } = options;
+  let well = true;
+  for (const { connection, scope, hook, url, secret, oldHooks } of stored) {
+    try {
+      const ids = new Set(hook === null ? oldHooks : [hook, ...oldHooks]);
+      // One whose registration was cut off has left no id.
+      if (hook === null && secret !== null) for (const { id } of await registrar.list(scope, url, signal)) ids.add(id);
+      for (const id of ids) await registrar.remove(scope, id, signal);
+      await forgetHook(pool, connection, scope);
+      if (ids.size > 0) log.info({ connection, scope }, 'a webhook was removed');
+    } catch (error) {
+      signal.throwIfAborted();
+      well = false;
+      await noteHook(pool, { connection, scope, url }, { state: 'failing', reason: reasonOf(error) });
+      log.warn({ connection, scope, error }, 'a webhook could not be removed');
+    }
+  }
+  return well;
+}

@@ -1,0 +1,53 @@
+/** Work that is done again and again: at an interval, at once when it is asked for, and never twice at a time. */
+
+export interface Loop {
+  /** Runs at once, or once more when it is running. */
+  wake(): void;
+  /** Resolves when nothing of it runs any more. */
+  stop(): Promise<void>;
+}
+
+/** `work` answers milliseconds until it should run again at the latest; its errors are its own to handle. */
+export function startLoop(work: (signal: AbortSignal) => Promise<number>): Loop {
+  const controller = new AbortController();
+  const { signal } = controller;
+  let woken = false;
+  let rouse: () => void = () => {};
+  const run = async (): Promise<void> => {
+    while (!signal.aborted) {
+      woken = false;
+      const wait = await work(signal);
+      if (woken) continue;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, wait);
+        rouse = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+        if (signal.aborted || woken) rouse();
+      });
+    }
+  };
+  const ended = run();
+  const wake = (): void => {
+    woken = true;
+    rouse();
+  };
+  return {
+    wake,
+    stop: () => {
+      controller.abort();
+      wake();
+      return ended;
+    },
+  };
+}
+
+/** Works through items, so many at a time. `work` handles its errors itself. */
+export async function each<T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
+  const rest = [...items];
+  const worker = async (): Promise<void> => {
+    for (let item = rest.shift(); item !== undefined; item = rest.shift()) await work(item);
+  };
+  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, worker));
+}

@@ -1,0 +1,160 @@
+/** Jobs, with real processes' leases and a real server that goes away. */
+import type pg from 'pg';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { inTransaction, migrate, takeLease } from '../../src/store/index.js';
+import { type JobReport, type Jobs, type JobsOptions, openJobs } from '../../src/sync/index.js';
+import { eventually, ownPool } from '../support/database.js';
+import { startTestPostgres, type TestPostgres } from '../support/postgres.js';
+
+const quiet = { debug: () => {}, info: () => {}, warn: () => {} };
+
+let server: TestPostgres;
+let pool: pg.Pool;
+const opened = new Set<Jobs>();
+
+beforeEach(async () => {
+  server ??= await startTestPostgres();
+  pool ??= ownPool(server.upwriteUrl);
+  await migrate(pool);
+});
+
+afterEach(async () => {
+  await Promise.all([...opened].map((jobs) => jobs.stop()));
+  opened.clear();
+  await pool.query('DELETE FROM upwrite.processes; DROP SCHEMA IF EXISTS upwrite_jobs CASCADE');
+});
+
+/** `ghost`: its lease is not renewed, as of a process that has been killed. */
+async function open(options: Partial<JobsOptions> & { ghost?: boolean } = {}): Promise<Jobs> {
+  const { ghost = false, ...given } = options;
+  const leaseMs = 900;
+  const lease = await takeLease(pool, {
+    kind: 'test',
+    leaseMs,
+    onError: () => {},
+    ...(ghost ? { renewMs: 3_600_000 } : {}),
+  });
+  const own = ownPool(server.upwriteUrl, 4);
+  const jobs = await openJobs({ pool: own, lease, leaseMs, concurrency: 4, log: quiet, ...given });
+  opened.add(jobs);
+  return jobs;
+}
+
+async function waiting(): Promise<number> {
+  const result = await pool.query<{ n: number }>('SELECT count(*)::int AS n FROM upwrite_jobs.jobs');
+  return result.rows[0]?.n ?? 0;
+}
+
+test('a job runs in whichever process knows its task, and is gone afterwards', async () => {
+  const done: unknown[] = [];
+  const one = await open();
+  const two = await open();
+  two.register('count', async (payload, { attempt }) => {
+    done.push([payload, attempt]);
+  });
+  one.register('other', async () => undefined);
+  await Promise.all([one.start(), two.start()]);
+  for (let n = 0; n < 20; n += 1) await one.add('count', { n });
+  await eventually(async () => (done.length === 20 && (await waiting()) === 0 ? true : undefined));
+  expect(done).toEqual(expect.arrayContaining([[{ n: 0 }, 1]]));
+});
+
+test('of jobs with one key that wait there is one: the last, or with keepEarlier the earliest', async () => {
+  const jobs = await open();
+  const done: unknown[] = [];
+  jobs.register('late', async (payload) => {
+    done.push(payload);
+  });
+  for (const n of [1, 2, 3]) await jobs.add('late', { n }, { key: 'one', delayMs: 3_600_000 });
+  expect(await waiting()).toBe(1);
+  await jobs.add('late', { n: 4 }, { key: 'one' });
+  await jobs.add('late', { n: 5 }, { key: 'one', delayMs: 3_600_000, keepEarlier: true });
+  await jobs.ensure('late', [{ key: 'one', payload: { n: 6 }, withinMs: 1000 }]);
+  await jobs.start();
+  await eventually(async () => (done.length > 0 && (await waiting()) === 0 ? true : undefined));
+  expect(done).toEqual([{ n: 5 }]);
+});
+
+test('ensure adds what is missing, and makes due what is too late', async () => {
+  const jobs = await open();
+  const list = [
+    { key: 'a', payload: { n: 1 }, withinMs: 60_000 },
+    { key: 'b', payload: { n: 2 }, withinMs: 60_000 },
+  ];
+  await jobs.add('late', { n: 0 }, { key: 'a', delayMs: 30_000 });
+  await jobs.ensure('late', list);
+  await jobs.ensure('late', list);
+  const due = () => pool.query('SELECT key, run_at <= clock_timestamp() AS due FROM upwrite_jobs.jobs ORDER BY key');
+  expect((await due()).rows).toEqual([
+    { key: 'a', due: false },
+    { key: 'b', due: true },
+  ]);
+  await jobs.ensure('late', [{ key: 'a', payload: { n: 3 }, withinMs: 1000 }]);
+  expect((await due()).rows[0]).toEqual({ key: 'a', due: true });
+});
+
+test('a job is added with the transaction that adds it, or not at all', async () => {
+  const jobs = await open();
+  const failed = inTransaction(pool, async (client) => {
+    await jobs.add('late', {}, { db: client });
+    throw new Error('on purpose');
+  });
+  await expect(failed).rejects.toThrow('on purpose');
+  expect(await waiting()).toBe(0);
+  await inTransaction(pool, (client) => jobs.add('late', {}, { db: client }));
+  expect(await waiting()).toBe(1);
+});
+
+test('work that throws is tried again as often as it may be, and no further', async () => {
+  const reports: JobReport[] = [];
+  const jobs = await open({ onJob: (report) => reports.push(report) });
+  jobs.register('fails', async () => {
+    throw new Error('on purpose');
+  });
+  await jobs.add('fails', {}, { attempts: 1 });
+  await jobs.start();
+  await eventually(async () => (reports.length === 2 ? true : undefined));
+  expect(reports.map(({ event }) => event)).toEqual(['started', 'failed']);
+  await eventually(async () => {
+    const left = await pool.query('SELECT attempts, max_attempts, locked_at FROM upwrite_jobs.jobs');
+    return left.rows[0]?.locked_at === null ? true : undefined;
+  });
+});
+
+test('what a dead process was at goes to another one when its lease has run out', async () => {
+  const dead = await open({ ghost: true });
+  let begun = 0;
+  dead.register('long', () => {
+    begun += 1;
+    return new Promise(() => undefined);
+  });
+  await dead.start();
+  await dead.add('long', { n: 1 });
+  await eventually(async () => (begun === 1 ? true : undefined));
+  opened.delete(dead);
+  const other = await open();
+  const done: unknown[] = [];
+  other.register('long', async (payload) => {
+    done.push(payload);
+  });
+  await other.start();
+  await eventually(async () => (done.length === 1 ? true : undefined));
+  expect(done).toEqual([{ n: 1 }]);
+});
+
+test('a server that is killed in the middle of jobs loses none of them', async () => {
+  const jobs = await open({ leaseMs: 60_000 });
+  const done = new Set<unknown>();
+  let killed: Promise<void> | null = null;
+  jobs.register('ask', async (payload) => {
+    if (done.size >= 5) killed ??= server.stop('immediate').then(() => server.start());
+    await pool.query('SELECT pg_sleep(0.01)');
+    done.add(JSON.stringify(payload));
+  });
+  for (let n = 0; n < 30; n += 1) await jobs.add('ask', { n });
+  await jobs.start();
+  await eventually(async () => (killed === null ? undefined : true));
+  await killed;
+  await eventually(async () => (done.size === 30 ? true : undefined), 50_000);
+  await eventually(async () => ((await waiting()) === 0 ? true : undefined), 50_000);
+});
