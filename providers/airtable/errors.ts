@@ -154,7 +154,8 @@ function faultCode(error: ApiError, column: Column | undefined, row: BatchRow | 
   const meaning = meaningOf(error.type);
   if (/the field is computed/.test(error.message) && column !== undefined) return 'read_only_column';
   // The record that is missing is one that a link names, not the one that is written.
-  if (meaning === 'record_gone' && (verb === 'insert' || column?.references !== undefined)) return 'bad_reference';
+  if (meaning === 'record_gone' && (verb === 'insert' || verb === 'upsert' || column?.references !== undefined))
+    return 'bad_reference';
   if (meaning === 'read_only_column' && column === undefined) return 'validation';
   if (error.type !== 'INVALID_VALUE_FOR_COLUMN') return meaning;
   const value = column === undefined || row === undefined ? undefined : row.values[column.name];

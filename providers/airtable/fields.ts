@@ -57,7 +57,8 @@ const kinds: ReadonlyMap<string, Kind> = new Map<string, Kind>([
   ['rating', writable('integer')],
   ['checkbox', writable('boolean')],
   ['singleSelect', writable('text', { merges: true })],
-  ['multipleSelects', writable('text[]', { merges: true })],
+  // Airtable merges on these as well; in which order their choices count is not documented.
+  ['multipleSelects', writable('text[]')],
   ['date', writable('date', { merges: true })],
   ['dateTime', writable('timestamptz')],
   ['multipleRecordLinks', writable('text[]')],

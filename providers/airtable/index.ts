@@ -29,11 +29,12 @@ import {
   toResources,
 } from './resources.js';
 import { RequestRefused } from './transport.js';
+import { findUpserted } from './upsert.js';
 import { write } from './write.js';
 
 const whoSchema = z.object({ id: z.string(), email: z.string().optional(), scopes: z.array(z.string()).optional() });
 
-const methods: Readonly<Record<Verb, string>> = { insert: 'POST', update: 'PATCH', delete: 'DELETE' };
+const methods: Readonly<Record<Verb, string>> = { insert: 'POST', update: 'PATCH', delete: 'DELETE', upsert: 'PATCH' };
 
 /** How far the time of a creation may lie before the time of sending, in milliseconds: whole seconds, and two clocks. */
 const createdSlack = 5000;
@@ -151,6 +152,7 @@ function open(config: AirtableConfig, kit: Kit): Session {
     read: (resource, keys, signal) => asFaults(kit, readRecords(client, resource, keys, { signal })),
     findInserted: (batch, sentAt, signal, taken) =>
       asFaults(kit, findInserted(client, kit, batch, sentAt, signal, taken)),
+    findUpserted: (batch, signal) => asFaults(kit, findUpserted(client, batch, signal)),
     holds,
     webhooks: webhooksOf(client, (work) => asFaults(kit, work)),
     check: (signal) => asFaults(kit, check(client, signal)),

@@ -42,6 +42,13 @@ function isKept(column: Column, assigned: JsonValue, found: JsonValue, isNew = t
   return wanted === found;
 }
 
+/** Whether a record has the values of a row in these columns. */
+export function sameValues(columns: readonly Column[], values: Values, record: Rec): boolean {
+  return columns.every((column) =>
+    isKept(column, values[column.name] ?? null, record.values[column.name] ?? null, false),
+  );
+}
+
 /** How many of the columns that any row assigns differ; a row that does not assign one expects it to be empty. */
 function differences(columns: readonly Column[], values: Values, record: Rec): number {
   return columns.filter((column) => {
@@ -82,9 +89,7 @@ export function pairRecords(resource: Resource, rows: readonly Values[], records
 
 /** Whether a record that was there before has the values that a write assigned. */
 export function holds(resource: Resource, record: Rec, values: Values): boolean {
-  return assignedColumns(resource, [values]).every((column) =>
-    isKept(column, values[column.name] ?? null, record.values[column.name] ?? null, false),
-  );
+  return sameValues(assignedColumns(resource, [values]), values, record);
 }
 
 /** For each row a record that holds what it assigns, each used once, or null. */

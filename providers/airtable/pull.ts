@@ -176,13 +176,13 @@ export async function readRecords(
   for (let from = 0; from < ids.length; from += pageSize) {
     const part = ids.slice(from, from + pageSize);
     const formula = `OR(${part.map((id) => `RECORD_ID()="${id}"`).join(', ')})`;
-    for (const record of await listAll(client, resource, formula, call)) found.set(record.key, record);
+    for (const record of await selectRecords(client, resource, formula, call)) found.set(record.key, record);
   }
   return keys.map((key) => found.get(key) ?? null);
 }
 
 /** All records that a formula selects. A listing that is interrupted begins anew. */
-async function listAll(
+export async function selectRecords(
   client: AirtableClient,
   resource: Resource,
   formula: string,
@@ -213,5 +213,5 @@ export function createdAfter(
   signal: AbortSignal,
 ): Promise<readonly Rec[]> {
   const formula = `IS_AFTER(CREATED_TIME(), DATETIME_PARSE("${isoAt(millis)}"))`;
-  return listAll(client, resource, formula, { signal });
+  return selectRecords(client, resource, formula, { signal });
 }

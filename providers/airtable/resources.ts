@@ -10,14 +10,17 @@ import {
   type Resource,
   snakeCase,
   sqlName,
-  type Verb,
   type WriteLimit,
+  type Writes,
 } from '../../src/provider/index.js';
 import type { AirtableConfig, BaseChoice } from './config.js';
 import { fieldSchema, isVersion, toColumn } from './fields.js';
 
 /** Records of one request (Web API documentation, "Create records"; more are refused as INVALID_RECORDS). */
 export const batchLimit = 10;
+
+/** Fields that an upsert may merge on (Web API documentation, "Update multiple records"). */
+const mostMergeFields = 3;
 
 export const basesSchema = z.object({
   bases: z.array(z.object({ id: z.string(), name: z.string(), permissionLevel: z.string().optional() })),
@@ -133,7 +136,15 @@ export function toResource(base: BaseDescription, table: TableDescription, name:
   const versionName = version === undefined ? undefined : names.get(version.id);
   // Where the level is not told, the API itself decides.
   const mayWrite = base.permissionLevel === undefined || writers.has(base.permissionLevel);
-  const writes: Partial<Record<Verb, WriteLimit>> = mayWrite ? { insert: limit, update: limit, delete: limit } : {};
+  const upserts = columns.some((column) => column.upsertKey === true);
+  const writes: Writes = mayWrite
+    ? {
+        insert: limit,
+        update: limit,
+        delete: limit,
+        ...(upserts ? { upsert: { ...limit, keyColumns: mostMergeFields } } : {}),
+      }
+    : {};
   const label = `${base.name}: ${table.name}`;
   const description = table.description?.trim() ?? '';
   return {

@@ -13,6 +13,7 @@ import { pairRecords } from './match.js';
 import { readRecords } from './pull.js';
 import { splitObject } from './resources.js';
 import { type KitBase, RequestRefused } from './transport.js';
+import { sendUpsert, upsertOutcomes } from './upsert.js';
 
 /** How a record of the answer is to look; the SDK gives it as it came. */
 const savedSchema = z.array(
@@ -99,7 +100,7 @@ function outcomesOf(batch: Batch, sent: Sent, kit: Kit): readonly Outcome[] {
 
 /** Whether a refusal may mean that a record is missing, without saying which, or that something may not be done. */
 function isAmbiguous(error: ApiError, status: number, batch: Batch): boolean {
-  if (batch.verb === 'insert' || (status !== 403 && status !== 404)) return false;
+  if (batch.verb === 'insert' || batch.verb === 'upsert' || (status !== 403 && status !== 404)) return false;
   return !/\brec[A-Za-z0-9]{14}\b/.test(error.message);
 }
 
@@ -135,6 +136,10 @@ export async function write(client: AirtableClient, kit: Kit, batch: Batch, sign
   const requests: RequestNote[] = [];
   const call = { verb: 'write' as const, deadline: batch.deadline, signal, notes: requests };
   try {
+    if (batch.verb === 'upsert') {
+      const { value } = await client.call(base, call, (kitBase) => sendUpsert(kitBase, batch));
+      return { outcomes: upsertOutcomes(batch, value, kit), requests };
+    }
     const { value } = await client.call(base, call, (kitBase) => send(kitBase, batch));
     return { outcomes: outcomesOf(batch, value, kit), requests };
   } catch (error) {

@@ -42,7 +42,7 @@ function readFault(kit: Kit, error: RequestRefused): FaultError {
   return new FaultError(fault(isDenied ? 'upstream_permission' : 'internal', { params, context }), { cause: error });
 }
 
-const methods: Readonly<Record<Verb, string>> = { insert: 'POST', update: 'PATCH', delete: 'DELETE' };
+const methods: Readonly<Partial<Record<Verb, string>>> = { insert: 'POST', update: 'PATCH', delete: 'DELETE' };
 
 /**
  * The requests that a write can take at most. An insert has to know the ids of its repositories (and labels, people and
@@ -54,7 +54,7 @@ function plan(config: GitHubConfig, verb: Verb, resource: Resource, rows: number
     const base = new URL(config.base_url).pathname.replace(/\/$/, '');
     const milestones = `${base}/repos/{owner}/{repo}/milestones${verb === 'insert' ? '' : '/{number}'}`;
     const path = resource.object === 'Repository' ? `${base}/repos/{owner}/{repo}` : milestones;
-    return { method: methods[verb], path, calls: rows + (verb === 'insert' ? 0 : 1) };
+    return { method: methods[verb] ?? '', path, calls: rows + (verb === 'insert' ? 0 : 1) };
   }
   const marked = resource.object === 'Issue' || resource.object === 'PullRequest';
   const lookups = verb === 'insert' ? 1 : verb === 'update' && marked ? 2 : 0;

@@ -1,5 +1,5 @@
 /** The tables as the contract has them: their columns, what may be written, and how. */
-import type { Column, Resource, Verb, WriteLimit } from '../../src/provider/index.js';
+import type { Column, Resource, WriteLimit, Writes } from '../../src/provider/index.js';
 import type { GitHubConfig } from './config.js';
 import type { Field } from './fields.js';
 import { type ObjectName, type Table, tables } from './tables.js';
@@ -8,8 +8,6 @@ import { type ObjectName, type Table, tables } from './tables.js';
 export const mostRows = 100;
 
 const rows: WriteLimit = { max: mostRows, ceiling: mostRows, atomic: false };
-
-type Writes = Readonly<Partial<Record<Verb, WriteLimit>>>;
 
 const all: Writes = { insert: rows, update: rows, delete: rows };
 

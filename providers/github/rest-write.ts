@@ -50,6 +50,8 @@ function requestOf(batch: Batch, row: BatchRow, home: Home): Send {
         (await octokit.request(`PATCH ${path}/{milestone_number}`, { ...fields, ...target, milestone_number })).data;
     case 'delete':
       return (octokit) => octokit.rest.issues.deleteMilestone({ ...target, milestone_number });
+    case 'upsert':
+      throw new Error('github has no upserts');
   }
 }
 

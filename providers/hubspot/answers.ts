@@ -11,6 +11,8 @@ export const recordSchema = z.object({
   updatedAt: z.string().optional(),
   archivedAt: z.string().nullish(),
   objectWriteTraceId: z.string().nullish(),
+  /** Of an upsert: whether the record was made by it. */
+  new: z.boolean().nullish(),
 });
 
 export type ApiRecord = z.output<typeof recordSchema>;

@@ -18,8 +18,10 @@ import { type HubspotConfig, parseConfig } from './config.js';
 import { RequestRefused } from './errors.js';
 import { webhooksOf } from './hooks.js';
 import { findInserted } from './inserted.js';
+import { matches } from './mapping.js';
 import { pull, read } from './pull.js';
 import { chooseObjects, type ObjectChoice, toResource } from './resources.js';
+import { findUpserted } from './upsert.js';
 import { write } from './write.js';
 
 /** Turns what the provider's own errors mean into faults; everything that leaves a session goes through here. */
@@ -113,7 +115,12 @@ async function check(client: HubspotClient, signal: AbortSignal): Promise<string
   return `HubSpot account ${value.portalId}${kind}${place}`;
 }
 
-const batchVerbs: Readonly<Record<Verb, string>> = { insert: 'create', update: 'update', delete: 'archive' };
+const batchVerbs: Readonly<Record<Verb, string>> = {
+  insert: 'create',
+  update: 'update',
+  delete: 'archive',
+  upsert: 'upsert',
+};
 
 function plan(verb: Verb, resource: Resource, rows: number): RequestPlan {
   const kind = batchVerbs[verb];
@@ -147,6 +154,8 @@ function open(config: HubspotConfig, kit: Kit): Session {
       );
     },
     webhooks: webhooksOf(config),
+    findUpserted: (batch, signal) => asFaults(kit, findUpserted({ client, resource: batch.resource, signal }, batch)),
+    holds: matches,
     check: (signal) => asFaults(kit, check(client, signal)),
   };
 }

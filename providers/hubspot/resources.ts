@@ -11,6 +11,7 @@ import {
   type Resource,
   snakeCase,
   type WriteLimit,
+  type Writes,
 } from '../../src/provider/index.js';
 import type { CustomObject, Property } from './answers.js';
 
@@ -225,6 +226,13 @@ export function toResource(object: ObjectChoice, properties: readonly Property[]
       .find((candidate) => candidate?.type === 'timestamptz');
   const version = firstOf(versionFields);
   const created = firstOf(createdFields);
+  const upserts = columns.some((candidate) => candidate.upsertKey === true);
+  const writes: Writes = {
+    insert: insertLimit,
+    update: batchWrites,
+    delete: batchWrites,
+    ...(upserts ? { upsert: { ...batchWrites, keyColumns: 1 } } : {}),
+  };
   return {
     name: object.table,
     object: object.path,
@@ -232,7 +240,7 @@ export function toResource(object: ObjectChoice, properties: readonly Property[]
     columns: [keyColumn, ...columns],
     ...(version === undefined ? {} : { version: version.name }),
     ...(created === undefined ? {} : { created: created.name }),
-    writes: { insert: insertLimit, update: batchWrites, delete: batchWrites },
+    writes,
     pull: { incremental: version !== undefined, deletions: version === undefined ? 'sweep' : 'listed' },
     ...(object.label === undefined ? {} : { comment: object.label }),
   };

@@ -5,11 +5,12 @@
  * Source: CRM API guide, "Objects"; API guide, "Error handling", "Multi-status errors".
  */
 import { fault } from '../../src/errors/index.js';
-import type { Batch, BatchRow, Kit, Outcome, RequestNote, Resource, WriteResult } from '../../src/provider/index.js';
+import type { Batch, BatchRow, Kit, Outcome, RequestNote, WriteResult } from '../../src/provider/index.js';
 import { type ApiRecord, batchSchema, type ErrorBody, recordSchema } from './answers.js';
 import { type HubspotClient, Unreadable } from './client.js';
 import { complaintsOf, RequestRefused, refusalFault } from './errors.js';
 import { matches, toApi, toProperties, toRec, writtenRec } from './mapping.js';
+import { keyOf, rowWithKey, upsertedRow, upsertInputs } from './upsert.js';
 
 /** What became of the rows, by their place in the batch. */
 type Outcomes = Map<number, Outcome>;
@@ -19,8 +20,9 @@ interface Answer {
   readonly errors: readonly ErrorBody[];
 }
 
-function applied(resource: Resource, record: ApiRecord, row: BatchRow): Outcome {
-  return { kind: 'applied', record: writtenRec(resource, record, row.values) };
+function applied(batch: Batch, record: ApiRecord, row: BatchRow): Outcome {
+  if (batch.verb === 'upsert') return upsertedRow(batch, record, row);
+  return { kind: 'applied', record: writtenRec(batch.resource, record, row.values) };
 }
 
 /** The status that an error within a 207 would have had on its own is not told; its category is. */
@@ -50,6 +52,11 @@ function mentions(message: string, value: string): boolean {
   return !edge.test(message.charAt(at - 1)) && !edge.test(message.charAt(at + value.length));
 }
 
+/** What a request names a row by. */
+function idOf(batch: Batch, row: BatchRow | undefined): string {
+  return batch.verb === 'upsert' ? keyOf(batch, row) : (row?.key ?? '');
+}
+
 /**
  * The rows that a refusal of the whole is about. It names a property, and often the value; ids where two are the same.
  * Without any of these every row is.
@@ -57,7 +64,7 @@ function mentions(message: string, value: string): boolean {
 function culprits(batch: Batch, error: ErrorBody): ReadonlySet<number> {
   const ids = new Set(error.context?.['ids'] ?? []);
   const indexes = batch.rows.map((_, index) => index);
-  const byId = indexes.filter((index) => ids.has(batch.rows[index]?.key ?? ''));
+  const byId = indexes.filter((index) => ids.has(idOf(batch, batch.rows[index])));
   if (byId.length > 0) return new Set(byId);
   const found = complaintsOf(error).flatMap(({ property, message }) => {
     const column = batch.resource.columns.find((candidate) => candidate.field === property);
@@ -91,7 +98,7 @@ function matchTraced(batch: Batch, answer: Answer, kit: Kit, outcomes: Outcomes)
     const index = byTrace.get(record.objectWriteTraceId ?? '');
     const row = index === undefined ? undefined : batch.rows[index];
     if (index === undefined || row === undefined) left.push(record);
-    else outcomes.set(index, applied(batch.resource, record, row));
+    else outcomes.set(index, applied(batch, record, row));
   }
   for (const error of answer.errors) {
     for (const traceId of error.context?.['objectWriteTraceId'] ?? []) {
@@ -125,7 +132,7 @@ function matchByValues(batch: Batch, records: readonly ApiRecord[], outcomes: Ou
       const index = open.length === 1 && left.length === 1 ? open[0] : rowOf(batch, record, open);
       const row = index === undefined ? undefined : batch.rows[index];
       if (index === undefined || row === undefined) return true;
-      outcomes.set(index, applied(batch.resource, record, row));
+      outcomes.set(index, applied(batch, record, row));
       return false;
     });
   }
@@ -150,6 +157,25 @@ function createOutcomes(batch: Batch, answer: Answer, kit: Kit): readonly Outcom
   return complete(batch, outcomes, kit, 'hubspot answered with records that match no row');
 }
 
+/** By trace id, then by the key's value, then by what was assigned; errors name a trace id or the value. */
+function upsertOutcomes(batch: Batch, answer: Answer, kit: Kit): readonly Outcome[] {
+  const outcomes: Outcomes = new Map();
+  const keyless = matchTraced(batch, answer, kit, outcomes).filter((record) => {
+    const index = rowWithKey(batch, record);
+    const row = index === undefined || outcomes.has(index) ? undefined : batch.rows[index];
+    if (index === undefined || row === undefined) return true;
+    outcomes.set(index, applied(batch, record, row));
+    return false;
+  });
+  for (const index of openRows(batch, outcomes)) {
+    const row = batch.rows[index];
+    const error = answer.errors.find((each) => each.context?.['ids']?.includes(keyOf(batch, row)));
+    if (error !== undefined) outcomes.set(index, rejected(batch, error, partialStatus, row, kit));
+  }
+  if (matchByValues(batch, keyless, outcomes).length === 0) refuseRest(batch, answer, kit, outcomes);
+  return complete(batch, outcomes, kit, 'hubspot answered with records that match no row');
+}
+
 /** Updated records carry their ids; those that are not there are named by the errors. */
 function updateOutcomes(batch: Batch, answer: Answer, kit: Kit): readonly Outcome[] {
   const outcomes: Outcomes = new Map();
@@ -158,7 +184,7 @@ function updateOutcomes(batch: Batch, answer: Answer, kit: Kit): readonly Outcom
     const key = row.key ?? '';
     const record = records.get(key);
     if (record !== undefined) {
-      outcomes.set(index, applied(batch.resource, record, row));
+      outcomes.set(index, applied(batch, record, row));
       continue;
     }
     const error = answer.errors.find((each) => each.context?.['ids']?.includes(key));
@@ -191,7 +217,7 @@ async function sendCreate({ client, kit, batch, signal, notes }: Sending): Promi
   if (only !== undefined && more.length === 0) {
     const input = { properties: toProperties(resource, only.values), associations: [] };
     const { value } = await client.call(call, recordSchema, (sdk) => sdk.basic().create(resource.object, input));
-    return [applied(resource, value, only)];
+    return [applied(batch, value, only)];
   }
   const inputs = rows.map((row) => ({
     properties: toProperties(resource, row.values),
@@ -211,6 +237,13 @@ async function sendUpdate({ client, kit, batch, signal, notes }: Sending): Promi
   return updateOutcomes(batch, { results: value.results, errors: value.errors ?? [] }, kit);
 }
 
+async function sendUpsert({ client, kit, batch, signal, notes }: Sending): Promise<readonly Outcome[]> {
+  const { value } = await client.call({ verb: 'write', deadline: batch.deadline, signal, notes }, batchSchema, (sdk) =>
+    sdk.batch().upsert(batch.resource.object, { inputs: upsertInputs(batch) }),
+  );
+  return upsertOutcomes(batch, { results: value.results, errors: value.errors ?? [] }, kit);
+}
+
 async function sendArchive({ client, batch, signal, notes }: Sending): Promise<readonly Outcome[]> {
   const { resource, rows, deadline } = batch;
   const inputs = rows.map((row) => ({ id: row.key ?? '' }));
@@ -220,7 +253,7 @@ async function sendArchive({ client, batch, signal, notes }: Sending): Promise<r
   return archiveOutcomes(batch);
 }
 
-const senders = { insert: sendCreate, update: sendUpdate, delete: sendArchive } as const;
+const senders = { insert: sendCreate, update: sendUpdate, delete: sendArchive, upsert: sendUpsert } as const;
 
 /** Writes a batch with one request. Throws a FaultError when nothing is known per row; the guard turns it into outcomes. */
 export async function write(client: HubspotClient, kit: Kit, batch: Batch, signal: AbortSignal): Promise<WriteResult> {

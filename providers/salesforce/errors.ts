@@ -170,7 +170,7 @@ const details: Readonly<Record<string, (key: string, refusal: Refusal) => string
   INVALID_EMAIL_ADDRESS: (key) => `${key} is not a valid email address.`,
   REQUIRED_FIELD_MISSING: (_, refusal) => requiredDetail(refusal),
   DUPLICATE_VALUE: (key) => `${key} already exists.`,
-  DUPLICATE_EXTERNAL_ID: (key) => `${key} already exists.`,
+  DUPLICATE_EXTERNAL_ID: (key) => `${key} is the value of more than one record.`,
   STRING_TOO_LONG: (key, { columns }) => {
     const length = columns[0]?.maxLength;
     return length === undefined ? `${key} is too long.` : `${key} is longer than ${length} characters.`;
@@ -212,8 +212,9 @@ function faultCode(refusal: Refusal, verb: Verb): FaultCode {
   const { error, columns, resource } = refusal;
   const meaning = meaningOf(error.code);
   const isOwn = columns.every((column) => column.name === resource.key) && error.fields.every((f) => f === 'Id');
-  if (error.code === 'INVALID_CROSS_REFERENCE_KEY' && isOwn && verb !== 'insert') return 'record_gone';
-  if (error.code === 'ENTITY_IS_DELETED' && verb === 'insert') return 'bad_reference';
+  const namesItself = verb === 'update' || verb === 'delete';
+  if (error.code === 'INVALID_CROSS_REFERENCE_KEY' && isOwn && namesItself) return 'record_gone';
+  if (error.code === 'ENTITY_IS_DELETED' && !namesItself) return 'bad_reference';
   // These messages name a column; without one the general case says more.
   if (meaning === 'read_only_column' && columns.length === 0) return 'validation';
   return meaning;

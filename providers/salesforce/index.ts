@@ -18,6 +18,7 @@ import { parseConfig, type SalesforceConfig } from './config.js';
 import { matches } from './mapping.js';
 import { createdSince, pull, read } from './pull.js';
 import { chooseObjects, describeSchema, globalSchema, tableNames, toResource } from './resources.js';
+import { findUpserted } from './upsert.js';
 import { write } from './write.js';
 
 /** Subrequests of one composite request (REST API Developer Guide, "Composite"); the whole counts as one API call. */
@@ -33,7 +34,7 @@ const userInfoSchema = z.object({
   preferred_username: z.string().optional(),
 });
 
-const methods: Readonly<Record<Verb, string>> = { insert: 'POST', update: 'PATCH', delete: 'DELETE' };
+const methods: Readonly<Record<Verb, string>> = { insert: 'POST', update: 'PATCH', delete: 'DELETE', upsert: 'PATCH' };
 
 /** How far the clocks of Salesforce and of this machine may differ, in milliseconds. */
 const clockSkew = 300_000;
@@ -121,6 +122,12 @@ async function check(client: SalesforceClient, signal: AbortSignal): Promise<str
   return `user ${user.preferred_username ?? user.user_id} of organization ${user.organization_id}`;
 }
 
+function plan(client: SalesforceClient, verb: Verb, resource: Resource, conflict: readonly string[]): RequestPlan {
+  const key = resource.columns.find((column) => column.name === conflict[0])?.field ?? '{field}';
+  const suffix = verb === 'upsert' ? `/${resource.object}/${key}` : '';
+  return { method: methods[verb], path: client.path(`/composite/sobjects${suffix}`), calls: 1 };
+}
+
 async function* guardedPages<T>(kit: Kit, pages: AsyncIterable<T>): AsyncGenerator<T> {
   const iterator = pages[Symbol.asyncIterator]();
   try {
@@ -138,12 +145,13 @@ function open(config: SalesforceConfig, kit: Kit): Session {
   const client = new SalesforceClient(config, kit);
   return {
     describe: (signal) => asFaults(kit, describe(client, kit, config, signal)),
-    plan: (verb): RequestPlan => ({ method: methods[verb], path: client.path('/composite/sobjects'), calls: 1 }),
+    plan: (verb, resource, _rows, conflict = []) => plan(client, verb, resource, conflict),
     write: (batch, signal) => write(client, kit, batch, signal),
     pull: (resource, since, signal) => guardedPages(kit, pull(client, resource, since, signal)),
     read: (resource, keys, signal) => asFaults(kit, read(client, resource, keys, signal)),
     findInserted: (batch, sentAt, signal, taken) =>
       asFaults(kit, findInserted(client, kit, batch, sentAt, signal, taken)),
+    findUpserted: (batch, signal) => asFaults(kit, findUpserted(client, batch, signal)),
     holds: matches,
     check: (signal) => asFaults(kit, check(client, signal)),
   };

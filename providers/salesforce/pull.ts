@@ -249,6 +249,26 @@ export async function read(
   });
 }
 
+/** Every living record that a condition selects. */
+export async function selectAll(
+  client: SalesforceClient,
+  resource: Resource,
+  where: string,
+  needed: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly Rec[]> {
+  const found: Rec[] = [];
+  let after = '';
+  for (;;) {
+    const tail = `${where}${after === '' ? '' : ` AND Id > '${after}'`} ORDER BY Id`;
+    const condition = { tail, needed: ['Id', ...needed], all: false };
+    const { records, complete, lastRecord } = await select(client, resource, condition, signal);
+    found.push(...records.map((record) => toRec(resource, record)));
+    if (complete || lastRecord === undefined) return found;
+    after = idOf(lastRecord);
+  }
+}
+
 /** Every record that one user created at or after a time, oldest first. */
 export async function createdSince(
   client: SalesforceClient,

@@ -11,8 +11,8 @@ import {
   pluralName,
   type Resource,
   snakeCase,
-  type Verb,
   type WriteLimit,
+  type Writes,
 } from '../../src/provider/index.js';
 
 /** Records in one sObject Collections request (REST API Developer Guide, "sObject Collections"). */
@@ -148,7 +148,8 @@ function column(field: Field, name: string): Column {
   const choices = choicesOf(field);
   const comment = commentOf(field);
   const references = field.referenceTo ?? [];
-  const upsertKey = field.type !== 'id' && (field.externalId === true || field.idLookup === true);
+  const isKey = field.type !== 'id' && (field.externalId === true || field.idLookup === true);
+  const upsertKey = isKey && field.createable && field.updateable && known !== undefined;
   return {
     name,
     field: field.name,
@@ -183,10 +184,12 @@ export function toResource(object: ObjectDescription, name: string): Resource | 
     .find((candidate) => candidate !== undefined);
   const created = columns.find(({ field, type }) => field === 'CreatedDate' && type === 'timestamptz');
   const hasDeletedFlag = columns.some((candidate) => candidate.field === 'IsDeleted');
-  const writes: Partial<Record<Verb, WriteLimit>> = {
+  const upserts = object.createable && object.updateable && columns.some((candidate) => candidate.upsertKey === true);
+  const writes: Writes = {
     ...(object.createable ? { insert: limit } : {}),
     ...(object.updateable ? { update: limit } : {}),
     ...(object.deletable ? { delete: limit } : {}),
+    ...(upserts ? { upsert: { ...limit, keyColumns: 1 } } : {}),
   };
   return {
     name,

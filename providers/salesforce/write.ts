@@ -19,11 +19,14 @@ import {
 import { RequestRefused, type SalesforceClient } from './client.js';
 import { type ApiError, contextOf, meaningOf, parseErrors, refusalFault, rolledBack } from './errors.js';
 import { keptRecord, longId, toFields } from './mapping.js';
+import { sendUpsert } from './upsert.js';
 
 /** One entry of a collections answer. A refused entry has no id: entries belong to rows by their position. */
 interface SaveResult {
   readonly id: string | undefined;
   readonly success: boolean;
+  /** An upsert's: whether the record is new. */
+  readonly created: boolean | undefined;
   readonly errors: readonly ApiError[];
 }
 
@@ -41,6 +44,7 @@ function send(connection: Connection, batch: Batch): Promise<unknown> {
       options,
     );
   }
+  if (verb === 'upsert') return sendUpsert(connection, batch);
   const records = rows.map((row) => toFields(resource, row.values));
   if (verb === 'insert') return connection.create(resource.object, records, options);
   const keyed = records.map((record, index) => ({ ...record, Id: rows[index]?.key ?? '' }));
@@ -55,10 +59,12 @@ function parseResults(answer: unknown, count: number): readonly SaveResult[] | u
     if (typeof entry !== 'object' || entry === null) return undefined;
     const success: unknown = Reflect.get(entry, 'success');
     const id: unknown = Reflect.get(entry, 'id');
+    const created: unknown = Reflect.get(entry, 'created');
     if (typeof success !== 'boolean' || (success && typeof id !== 'string')) return undefined;
     results.push({
       success,
       id: typeof id === 'string' ? longId(id) : undefined,
+      created: typeof created === 'boolean' ? created : undefined,
       errors: parseErrors(Reflect.get(entry, 'errors')),
     });
   }
@@ -96,9 +102,12 @@ function outcome(batch: Batch, index: number, result: SaveResult, kit: Kit): Out
   if (result.success) {
     const key = row?.key ?? result.id ?? '';
     const values = row?.values ?? {};
+    const { created } = result;
+    const isNew = verb === 'insert' || (verb === 'upsert' && created === true);
     return {
       kind: 'applied',
-      record: verb === 'insert' ? insertedRecord(resource, key, values) : keptRecord(resource, key, values),
+      record: isNew ? insertedRecord(resource, key, values) : keptRecord(resource, key, values),
+      ...(verb === 'upsert' && created !== undefined ? { created } : {}),
     };
   }
   const refused = refusalFault(result.errors, resource, verb, row, kit);

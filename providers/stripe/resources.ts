@@ -1,5 +1,5 @@
 /** The declared tables as resources. */
-import type { Resource, Verb, WriteLimit } from '../../src/provider/index.js';
+import type { Resource, WriteLimit, Writes } from '../../src/provider/index.js';
 import { type Field, type Table, tables } from './tables/index.js';
 
 /** Rows of a statement: each is a request of its own, so the limit is not Stripe's but the contract's. */
@@ -11,8 +11,12 @@ function toColumn(field: Field): Resource['columns'][number] {
 }
 
 function toResource(table: Table): Resource {
-  const writes: Partial<Record<Verb, WriteLimit>> = {};
-  for (const verb of table.verbs) writes[verb] = rowLimit;
+  const { verbs } = table;
+  const writes: Writes = {
+    ...(verbs.includes('insert') ? { insert: rowLimit } : {}),
+    ...(verbs.includes('update') ? { update: rowLimit } : {}),
+    ...(verbs.includes('delete') ? { delete: rowLimit } : {}),
+  };
   const created = table.fields.find(({ field, type }) => field === 'created' && type === 'timestamptz')?.name;
   return {
     name: table.name,

@@ -149,11 +149,12 @@ function offered(
   resource: Resource,
   limits: Readonly<Partial<Record<Verb, number>>>,
 ): Readonly<Partial<Record<Verb, number>>> {
-  const { insert, update, delete: remove } = limits;
+  const { insert, update, delete: remove, upsert } = limits;
   return {
     ...(insert === undefined || resource.writes.insert === undefined ? {} : { insert }),
     ...(update === undefined || resource.writes.update === undefined ? {} : { update }),
     ...(remove === undefined || resource.writes.delete === undefined ? {} : { delete: remove }),
+    ...(upsert === undefined || resource.writes.upsert === undefined ? {} : { upsert }),
   };
 }
 
@@ -163,7 +164,7 @@ function chooseLimits(
   where: string,
 ): Readonly<Partial<Record<Verb, number>>> {
   const limits: Partial<Record<Verb, number>> = {};
-  for (const verb of ['insert', 'update', 'delete'] as const) {
+  for (const verb of ['insert', 'update', 'delete', 'upsert'] as const) {
     const offered = resource.writes[verb];
     const wanted = choice[verb];
     if (offered === undefined) {

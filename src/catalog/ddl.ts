@@ -48,7 +48,9 @@ export function planTable(
   role: string,
   existing: ExistingTable | null,
 ): TablePlan {
-  const target: GuardTarget = { schema: chosen.schema, name: chosen.name, provider, role };
+  const { key, writes } = chosen.resource;
+  const upsertKey = writes.upsert === undefined ? null : key;
+  const target: GuardTarget = { schema: chosen.schema, name: chosen.name, provider, role, upsertKey };
   const changes = existing === null ? createTable(chosen) : alterTable(chosen, existing);
   const guarded = existing !== null && existing.guard === guardSignature(target);
   return {

@@ -13,6 +13,7 @@
  */
 import { catalogue } from '../errors/index.js';
 import { ident, literal, qualified } from './names.js';
+import { upsertFunctions, upsertTrigger } from './upsert.js';
 
 /** The names of both triggers; a trigger's name is unique in its table only. */
 export const guardName = 'upwrite_guard';
@@ -56,6 +57,7 @@ export function guardFunctions(): readonly string[] {
     "COMMENT ON FUNCTION upwrite.guard() IS 'Refuses changes of synced tables that did not come through Upwrite.'",
     provisionalKeyFunction,
     'GRANT EXECUTE ON FUNCTION upwrite.provisional_key() TO PUBLIC',
+    ...upsertFunctions,
   ];
 }
 
@@ -65,11 +67,14 @@ export interface GuardTarget {
   readonly provider: string;
   /** Upwrite's own login role. */
   readonly role: string;
+  /** The key column of a table whose API takes upserts; null where it takes none. */
+  readonly upsertKey: string | null;
 }
 
 /** Tells one definition of the guard from another; kept as the trigger's comment. */
 export function guardSignature(target: GuardTarget): string {
-  return `Upwrite's guard, form 1, for role ${target.role} and provider ${target.provider}`;
+  const upserts = target.upsertKey === null ? '' : `, with upserts of key ${target.upsertKey}`;
+  return `Upwrite's guard, form 1, for role ${target.role} and provider ${target.provider}${upserts}`;
 }
 
 /** Puts the guard on a table, in place of an earlier one. */
@@ -86,6 +91,7 @@ export function guardStatements(target: GuardTarget): readonly string[] {
     FOR EACH STATEMENT ${when} ${run}`,
     `ALTER TABLE ${table} ENABLE ALWAYS TRIGGER ${guardName}`,
     `ALTER TABLE ${table} ENABLE ALWAYS TRIGGER ${truncateGuardName}`,
+    ...upsertTrigger(target),
     `COMMENT ON TRIGGER ${guardName} ON ${table} IS ${literal(guardSignature(target))}`,
   ];
 }

@@ -30,4 +30,5 @@ export {
   recordTexts,
 } from './records.js';
 export type { Catalog, SyncedTable } from './synced-table.js';
+export { type ConflictTarget, findConflicts, upsertPlan, upsertSetting } from './upsert.js';
 export { copyField, textForm } from './values.js';

@@ -34,6 +34,8 @@ const column = z.object({
 
 const writeLimit = z.object({ max: z.number(), ceiling: z.number(), atomic: z.boolean() });
 
+const upsertLimit = writeLimit.extend({ keyColumns: z.number() });
+
 const resource = z.object({
   name: z.string(),
   object: z.string(),
@@ -45,6 +47,7 @@ const resource = z.object({
     insert: writeLimit.exactOptional(),
     update: writeLimit.exactOptional(),
     delete: writeLimit.exactOptional(),
+    upsert: upsertLimit.exactOptional(),
   }),
   pull: z.object({ incremental: z.boolean(), deletions: z.enum(['listed', 'sweep']) }),
   comment: z.string().exactOptional(),
@@ -54,6 +57,7 @@ const limits = z.object({
   insert: z.number().exactOptional(),
   update: z.number().exactOptional(),
   delete: z.number().exactOptional(),
+  upsert: z.number().exactOptional(),
 });
 
 /** Throws an Error that names the table where the JSON is no resource. */

@@ -46,6 +46,7 @@ export interface LimitsConfig {
   readonly insert?: number;
   readonly update?: number;
   readonly delete?: number;
+  readonly upsert?: number;
 }
 
 export interface ConnectionConfig {

@@ -238,11 +238,13 @@ function completeTable([resource, { table, columns, where, max_age: maxAge }]: [
   };
 }
 
-function withoutUndefined({ insert, update, delete: remove }: ParsedConnection['limits']): ConnectionConfig['limits'] {
+function withoutUndefined(limits: ParsedConnection['limits']): ConnectionConfig['limits'] {
+  const { insert, update, delete: remove, upsert } = limits;
   return {
     ...(insert === undefined ? {} : { insert }),
     ...(update === undefined ? {} : { update }),
     ...(remove === undefined ? {} : { delete: remove }),
+    ...(upsert === undefined ? {} : { upsert }),
   };
 }
 

@@ -188,7 +188,14 @@ const connection = z.looseObject({
     ...meaning('A list of tables, or a map from a table to what is special about it'),
     shownDefault: "the provider's choice",
   }),
-  limits: z.strictObject({ insert: rows('INSERT'), update: rows('UPDATE'), delete: rows('DELETE') }).prefault({}),
+  limits: z
+    .strictObject({
+      insert: rows('INSERT'),
+      update: rows('UPDATE'),
+      delete: rows('DELETE'),
+      upsert: rows('INSERT … ON CONFLICT DO UPDATE'),
+    })
+    .prefault({}),
   external_id: text('a text')
     .optional()
     .meta(meaning('`sync_external_id` of its records in [generic records tables](#the-generic-records-table)')),

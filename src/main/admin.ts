@@ -1,12 +1,12 @@
 /** The HTTP listener of a process, where the configuration asks for one. */
+import type pg from 'pg';
 import { type Admin, healthRoutes, type Route, startAdmin } from '../admin/index.js';
 import type { Config } from '../config/index.js';
-import type { Log } from '../telemetry/index.js';
-import type { Core } from './serve.js';
+import type { Log, Metrics } from '../telemetry/index.js';
 
 /** Starts it with the routes of health and metrics and the further ones; null where none is wanted. */
 export async function openAdmin(
-  { pool, metrics }: Pick<Core, 'pool' | 'metrics'>,
+  { pool, metrics }: { readonly pool: pg.Pool; readonly metrics: Metrics },
   config: Config,
   log: Log,
   further: readonly Route[] = [],

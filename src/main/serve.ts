@@ -165,7 +165,7 @@ async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[])
       lockTimeout: config.writes.lockTimeout,
       freshness,
       run: (lent) => writes.run(lent),
-      explain: (oid, verb) => writes.explain(oid, verb),
+      explain: (oid, verb, conflict) => writes.explain(oid, verb, conflict),
     },
     log,
   });

@@ -55,7 +55,7 @@ export interface Column {
   readonly comment?: string;
 }
 
-export type Verb = 'insert' | 'update' | 'delete';
+export type Verb = 'insert' | 'update' | 'delete' | 'upsert';
 
 export interface WriteLimit {
   /** Rows per statement, unless the configuration says otherwise. */
@@ -64,6 +64,20 @@ export interface WriteLimit {
   readonly ceiling: number;
   /** Whether one request applies all rows or none. */
   readonly atomic: boolean;
+}
+
+/** One request that updates the record that has a row's key values, and creates it where there is none. */
+export interface UpsertLimit extends WriteLimit {
+  /** Of how many columns a key may consist. */
+  readonly keyColumns: number;
+}
+
+/** What a resource's records can be written with. A verb that is absent is refused before the provider is asked. */
+export interface Writes {
+  readonly insert?: WriteLimit;
+  readonly update?: WriteLimit;
+  readonly delete?: WriteLimit;
+  readonly upsert?: UpsertLimit;
 }
 
 /** How fresh data can be had, as data: the sync chooses among what is declared. */
@@ -86,8 +100,7 @@ export interface Resource {
   readonly version?: string;
   /** The column that holds when a record was made, a timestamptz; absent where the API has none. */
   readonly created?: string;
-  /** A verb that is absent is refused before the provider is asked. */
-  readonly writes: Readonly<Partial<Record<Verb, WriteLimit>>>;
+  readonly writes: Writes;
   readonly pull: PullModes;
   readonly comment?: string;
 }
@@ -102,9 +115,9 @@ export interface Rec {
 }
 
 export interface BatchRow {
-  /** The key of the record; null on insert. */
+  /** The key of the record; null on insert, and on upsert, where the API finds the record. */
   readonly key: string | null;
-  /** The columns that the statement assigns; empty on delete. */
+  /** The columns that the statement assigns; empty on delete. On upsert none of the batch's `conflict` columns is null. */
   readonly values: Values;
   /** Unique to this row of this statement, the same on every try; at most 64 characters of [a-z0-9-]. */
   readonly idempotencyKey: string;
@@ -119,18 +132,24 @@ export interface Batch {
   readonly verb: Verb;
   readonly resource: Resource;
   readonly rows: readonly BatchRow[];
+  /**
+   * Upsert: the columns by whose values the API finds a row's record, each with `upsertKey`, in the table's order. No two
+   * rows have the same values of them.
+   */
+  readonly conflict?: readonly string[];
   /** When the statement has to have an answer, in epoch milliseconds; waiting for quota or retries must end before. */
   readonly deadline: number;
 }
 
 /**
  * What became of one row. `applied` carries what is known of the record after the write: at least its key, the assigned
- * values as the API keeps them, and everything else that the API returned. `unknown` means that the request may have
+ * values as the API keeps them, and everything else that the API returned; `created` says of an upsert whether the record
+ * is new, where the API tells. `unknown` means that the request may have
  * been applied. A provider never throws for a refusal: it answers `rejected`. `sibling` marks a row that the API undid, or
  * did not look at, only because of another row: the fault to show the client is one without it.
  */
 export type Outcome =
-  | { readonly kind: 'applied'; readonly record: Rec }
+  | { readonly kind: 'applied'; readonly record: Rec; readonly created?: boolean }
   | { readonly kind: 'rejected'; readonly fault: Fault; readonly sibling?: boolean }
   | { readonly kind: 'unknown'; readonly fault: Fault };
 
@@ -176,8 +195,8 @@ export interface Page {
 export interface Session {
   /** Every object that the credentials can see, as tables. One name each. */
   describe(signal: AbortSignal): Promise<readonly Resource[]>;
-  /** The request that this batch would be. Does no I/O. */
-  plan(verb: Verb, resource: Resource, rows: number): RequestPlan;
+  /** The request that this batch would be; `conflict` as in a batch. Does no I/O. */
+  plan(verb: Verb, resource: Resource, rows: number, conflict?: readonly string[]): RequestPlan;
   /**
    * One API request (a request a row where the API has no batches); an outcome a row, in input order. When nothing was
    * applied to any row it may throw a FaultError instead. Aborting the signal gives up at once: a request that is under
@@ -199,6 +218,11 @@ export interface Session {
     signal: AbortSignal,
     taken?: ReadonlySet<string>,
   ): Promise<readonly (Rec | null)[]>;
+  /**
+   * The records that have the `conflict` values of an upsert's rows now: one answer a row, the record or null. Where the
+   * API has several, one that has all that the row assigns. Every session whose resources declare upserts has it.
+   */
+  findUpserted?(batch: Batch, signal: AbortSignal): Promise<readonly (Rec | null)[]>;
   /**
    * Whether a record has the values that a write assigned, as the API keeps them. Without it, equal JSON is what counts.
    * Does no I/O.

@@ -63,6 +63,39 @@ describe('guardSession', () => {
     expect(asked).not.toHaveBeenCalled();
   });
 
+  it.each<[string, Partial<Batch>, string]>([
+    ['of a table without upserts', { resource: { ...resource, writes: {} } }, 'verb_not_offered'],
+    ['without a key', { conflict: [] }, 'internal'],
+    ['by more columns than the API takes', { conflict: ['email', 'name'] }, 'internal'],
+    ['by a column that is no key', { conflict: ['name'] }, 'internal'],
+    ['of a row without a value of the key', { rows: [{ key: null, values: {}, idempotencyKey: 'i' }] }, 'internal'],
+    ['of a row with a key', { rows: [{ key: 'k', values: { email: 'a' }, idempotencyKey: 'i' }] }, 'internal'],
+    [
+      'of a column that can only be inserted',
+      { rows: [{ key: null, values: { email: 'a', once: 'x' }, idempotencyKey: 'i' }] },
+      'read_only_column',
+    ],
+    ['that is none, with a key', { verb: 'insert' }, 'internal'],
+  ])('refuses an upsert %s without asking', async (_, over, code) => {
+    const { session, asked } = guarded(async () => []);
+    const upserts: Resource = {
+      ...resource,
+      columns: [
+        ...resource.columns.map((each) => (each.name === 'email' ? { ...each, upsertKey: true } : each)),
+        { ...column, name: 'name', field: 'Name', insertable: true, updatable: true },
+        { ...column, name: 'once', field: 'Once', insertable: true, updatable: false },
+      ],
+      writes: { ...resource.writes, upsert: { max: 2, ceiling: 2, atomic: true, keyColumns: 1 } },
+    };
+    const rows = [{ key: null, values: { email: 'a' }, idempotencyKey: 'i' }];
+    const given: Batch = { verb: 'upsert', resource: upserts, rows, conflict: ['email'], deadline: Date.now() + 5000 };
+    const { outcomes } = await session.write({ ...given, ...over }, signal);
+    expect(brief(outcomes)).toEqual([`rejected ${code}`]);
+    expect(asked).not.toHaveBeenCalled();
+    await session.write(given, signal);
+    expect(asked).toHaveBeenCalledOnce();
+  });
+
   it('sends nothing for no row', async () => {
     const { session, asked } = guarded(async () => []);
     expect(await session.write(batch('insert', 0), signal)).toEqual({ outcomes: [], requests: [] });

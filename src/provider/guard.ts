@@ -23,7 +23,34 @@ function everyRow(batch: Batch, outcome: Outcome): readonly Outcome[] {
 /** What a verb may assign. */
 function isAssignable(resource: Resource, verb: Verb, name: string): boolean {
   const column = resource.columns.find((candidate) => candidate.name === name);
-  return column !== undefined && (verb === 'insert' ? column.insertable : verb === 'update' && column.updatable);
+  if (column === undefined) return false;
+  const { insertable, updatable } = column;
+  switch (verb) {
+    case 'insert':
+      return insertable;
+    case 'update':
+      return updatable;
+    case 'upsert':
+      return insertable && updatable;
+    case 'delete':
+      return false;
+  }
+}
+
+/** Rows of these have no key: the API makes the record, or finds it. */
+function isKeyless(verb: Verb): boolean {
+  return verb === 'insert' || verb === 'upsert';
+}
+
+/** What is wrong with the conflict columns of a batch. */
+function conflictFlaw({ verb, resource, rows, conflict = [] }: Batch): string | undefined {
+  if (verb !== 'upsert') return conflict.length === 0 ? undefined : `${verb} with conflict columns`;
+  const most = resource.writes.upsert?.keyColumns ?? 0;
+  if (conflict.length === 0 || conflict.length > most) return `upsert by ${conflict.length} columns`;
+  const wrong = conflict.find((name) => resource.columns.find((column) => column.name === name)?.upsertKey !== true);
+  if (wrong !== undefined) return `upsert by column "${wrong}", which is no key`;
+  const empty = rows.some((row) => conflict.some((name) => (row.values[name] ?? null) === null));
+  return empty ? 'upsert of a row without a key' : undefined;
 }
 
 /** Why the provider is not asked, or undefined. */
@@ -38,8 +65,10 @@ function refusal(provider: string, batch: Batch): Fault | undefined {
       table: resource.name,
     });
   }
+  const flawed = conflictFlaw(batch);
+  if (flawed !== undefined) return fault('internal', { params: { what: flawed } });
   for (const row of rows) {
-    if ((row.key === null) !== (verb === 'insert')) {
+    if ((row.key === null) !== isKeyless(verb)) {
       return fault('internal', { params: { what: `${verb} of a row ${row.key === null ? 'without' : 'with'} a key` } });
     }
     const column = Object.keys(row.values).find((name) => !isAssignable(resource, verb, name));
@@ -109,13 +138,19 @@ function hasValues(record: Rec, values: Values): boolean {
 export function guardSession(session: Session, kit: Kit): Session {
   return {
     describe: (signal) => session.describe(signal),
-    plan: (verb, resource, rows) => session.plan(verb, resource, rows),
+    plan: (verb, resource, rows, conflict) => session.plan(verb, resource, rows, conflict),
     write: (batch, signal) => guardedWrite(session, kit, batch, signal),
     pull: (resource, since, signal) => session.pull(resource, since, signal),
     read: async (resource, keys, signal) =>
       keys.length === 0 ? [] : sameLength(keys.length, 'read', session.read(resource, keys, signal)),
     findInserted: async (batch, sentAt, signal, taken) =>
       sameLength(batch.rows.length, 'findInserted', session.findInserted(batch, sentAt, signal, taken)),
+    findUpserted: async (batch, signal) => {
+      if (session.findUpserted === undefined) {
+        throw new FaultError(fault('internal', { params: { what: 'a session without findUpserted' } }));
+      }
+      return sameLength(batch.rows.length, 'findUpserted', session.findUpserted(batch, signal));
+    },
     holds: (resource, record, values) =>
       session.holds === undefined ? hasValues(record, values) : session.holds(resource, record, values),
     ...(session.webhooks === undefined ? {} : { webhooks: session.webhooks }),

@@ -35,6 +35,9 @@ export interface MutationPort {
   run(session: LentSession): Promise<MutationResult>;
   /** null: sessions cannot ask for fresh data. */
   readonly freshness: FreshnessPort | null;
-  /** The API request that a mutation of the table would be, in lines for EXPLAIN (ASCII). Asks nobody. */
-  explain(tableOid: number, verb: MutationVerb): readonly string[];
+  /**
+   * The API request that a mutation of the table would be, in lines for EXPLAIN (ASCII); `conflict` are the columns of an
+   * upsert's target. Asks nobody.
+   */
+  explain(tableOid: number, verb: MutationVerb, conflict: readonly string[]): readonly string[];
 }

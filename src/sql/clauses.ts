@@ -92,6 +92,18 @@ export function afterDots(bytes: Uint8Array, name: number, dots: number): number
   throw new UnexpectedTree('a qualified name without its dots');
 }
 
+/** The first pair of brackets from an offset on. */
+export function firstBrackets(bytes: Uint8Array, from: number): Extent {
+  const lexer = new Lexer(bytes, from, bytes.length);
+  let start: number | null = null;
+  while (lexer.next()) {
+    if (lexer.depth > 0) continue;
+    if (lexer.kind === 'open') start ??= lexer.start;
+    else if (lexer.kind === 'close' && start !== null) return { start, end: lexer.end };
+  }
+  throw new UnexpectedTree('a list without brackets');
+}
+
 /** The first bracket of an extent to its last token: the argument list of EXECUTE. */
 export function fromFirstBracket(bytes: Uint8Array, extent: Extent): Extent {
   const lexer = new Lexer(bytes, extent.start, extent.end);

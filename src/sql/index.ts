@@ -3,5 +3,14 @@ export { type Analyser, type AnalyserOptions, createAnalyser } from './analyser.
 export { type ClientEncoding, clientEncoding } from './encoding.js';
 export { mentionsStaleness, stalenessSetting } from './reads.js';
 export { screen } from './screen.js';
-export { asciiIdentifier, evaluationText, quoteIdentifier, quoteLiteral, returningText, slice } from './splice.js';
+export {
+  asciiIdentifier,
+  type Change,
+  changed,
+  evaluationText,
+  quoteIdentifier,
+  quoteLiteral,
+  returningText,
+  slice,
+} from './splice.js';
 export type * from './statement.js';

@@ -3,14 +3,23 @@ import type { InsertStmt, Node, OnConflictClause } from 'libpg-query';
 import type { InsertParts, OnConflict, Span } from './statement.js';
 import { columnRefParts, UnexpectedTree } from './tree.js';
 
-export function insertParts(statement: InsertStmt, onConflictSpan: Span | null): InsertParts {
+/** Where ON CONFLICT and its arbiter's list stand; null where there is none. */
+export interface ConflictPlaces {
+  readonly clause: Span;
+  readonly target: Span | null;
+}
+
+export function insertParts(statement: InsertStmt, places: ConflictPlaces | null): InsertParts {
   const rows = valuesRows(statement.selectStmt);
   return {
     columns: statement.cols === undefined ? null : assignedColumns(statement.cols),
     source: statement.selectStmt === undefined ? 'default values' : rows === null ? 'select' : 'values',
     defaults: rows === null ? [] : defaultsOf(rows),
-    onConflict: statement.onConflictClause === undefined ? null : onConflictOf(statement.onConflictClause),
-    onConflictSpan,
+    onConflict:
+      statement.onConflictClause === undefined
+        ? null
+        : onConflictOf(statement.onConflictClause, places?.target ?? null),
+    onConflictSpan: places?.clause ?? null,
   };
 }
 
@@ -50,11 +59,12 @@ function defaultsOf(rows: readonly Node[]): readonly (readonly boolean[])[] {
   });
 }
 
-function onConflictOf(clause: OnConflictClause): OnConflict {
+function onConflictOf(clause: OnConflictClause, target: Span | null): OnConflict {
   return {
     action: clause.action === 'ONCONFLICT_UPDATE' ? 'update' : 'nothing',
     columns: arbiterColumns(clause.infer?.indexElems ?? []),
     constraint: clause.infer?.conname ?? null,
+    target,
     set: conflictSet(clause.targetList ?? []),
     hasWhere: clause.whereClause !== undefined || clause.infer?.whereClause !== undefined,
   };

@@ -1,8 +1,8 @@
 /** INSERT, UPDATE and DELETE: parse tree and text → `Mutation`. */
 import type { DeleteStmt, InsertStmt, Node, RangeVar, ReturningClause, UpdateStmt, WithClause } from 'libpg-query';
-import { type Extent, type MutationClauses, mutationClauses } from './clauses.js';
+import { type Extent, firstBrackets, type MutationClauses, mutationClauses } from './clauses.js';
 import { fromItems } from './from-items.js';
-import { assignedColumns, insertParts } from './insert.js';
+import { assignedColumns, type ConflictPlaces, insertParts } from './insert.js';
 import { returningListStart, returningOf } from './returning.js';
 import type { Mutation, MutationVerb, Span } from './statement.js';
 import { highestParameter, locationOf, relationName } from './tree.js';
@@ -87,7 +87,7 @@ export function mutationOf(node: Node, within: Extent, source: Source): Mutation
     verb: parts.verb,
     ...targetOf(parts, clauses, within, source),
     insert:
-      parts.insert === null ? null : insertParts(parts.insert, conflictSpan(parts.insert, clauses, within, source)),
+      parts.insert === null ? null : insertParts(parts.insert, conflictPlaces(parts.insert, clauses, within, source)),
     assigned: [...new Set(assignedColumns(parts.assigned))],
     currentOf: currentOf(parts.where),
     parameters: highestParameter(node),
@@ -120,9 +120,20 @@ function targetOf(
   };
 }
 
-function conflictSpan(node: InsertStmt, clauses: MutationClauses, within: Extent, source: Source): Span | null {
-  if (node.onConflictClause === undefined) return null;
-  return source.span({ start: locationOf(node.onConflictClause), end: clauses.returning?.before ?? within.end });
+function conflictPlaces(
+  node: InsertStmt,
+  clauses: MutationClauses,
+  within: Extent,
+  source: Source,
+): ConflictPlaces | null {
+  const clause = node.onConflictClause;
+  if (clause === undefined) return null;
+  const start = locationOf(clause);
+  const isList = (clause.infer?.indexElems ?? []).length > 0;
+  return {
+    clause: source.span({ start, end: clauses.returning?.before ?? within.end }),
+    target: isList ? source.span(firstBrackets(source.bytes, start)) : null,
+  };
 }
 
 function cteNames(clause: WithClause | undefined): ReadonlySet<string> {

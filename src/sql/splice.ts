@@ -11,6 +11,18 @@ function bytesOf(sql: string | Buffer): Buffer {
   return typeof sql === 'string' ? Buffer.from(sql, 'utf8') : sql;
 }
 
+/** Other bytes for a piece of a text. */
+export interface Change {
+  readonly span: Span;
+  readonly bytes: Buffer;
+}
+
+/** The bytes of a span, with a piece of it that has other ones. */
+export function changed(text: Buffer, span: Span, change: Change | null): Buffer {
+  if (change === null) return slice(text, span);
+  return join(text.subarray(span.start, change.span.start), change.bytes, text.subarray(change.span.end, span.end));
+}
+
 /** What follows is always on a line of its own: the client's piece before it may end in a `--` comment. */
 const newline = '\n';
 
@@ -21,11 +33,16 @@ function join(...pieces: readonly (string | Buffer)[]): Buffer {
 /**
  * The client's statement as it is, returning `ours` in front of what it asked for itself, whose errors so arise as
  * well. `ours`: a RETURNING list; as a string it is sent as UTF-8, so for another client encoding it has to be ASCII
- * (see `asciiIdentifier`) or bytes.
+ * (see `asciiIdentifier`) or bytes. `change`: a piece in front of RETURNING that is to be another.
  */
-export function evaluationText(text: Buffer, mutation: Mutation, ours: string | Buffer): Buffer {
+export function evaluationText(
+  text: Buffer,
+  mutation: Mutation,
+  ours: string | Buffer,
+  change: Change | null = null,
+): Buffer {
   const { span, returning } = mutation;
-  const body = text.subarray(span.start, returning?.span.start ?? span.end);
+  const body = changed(text, { start: span.start, end: returning?.span.start ?? span.end }, change);
   if (returning === null) return join(body, newline, 'RETURNING ', ours);
   const options = returning.options === null ? [] : [slice(text, returning.options), newline];
   return join(body, newline, 'RETURNING ', ...options, ours, ',', newline, slice(text, returning.list));

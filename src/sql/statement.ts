@@ -52,6 +52,8 @@ export interface OnConflict {
   /** The arbiter's columns; empty where none or an expression or a constraint is given. */
   readonly columns: readonly string[];
   readonly constraint: string | null;
+  /** The arbiter's list with its brackets, or null. */
+  readonly target: Span | null;
   /** DO UPDATE: the assigned columns, each with whether its value is exactly `EXCLUDED.<the same column>`. */
   readonly set: readonly { readonly column: string; readonly excluded: boolean }[];
   /** A WHERE of the arbiter or of DO UPDATE. */

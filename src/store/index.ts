@@ -42,6 +42,7 @@ export {
   type IntentRow,
   type Journal,
   type JournalEntry,
+  type JournalVerb,
   NotOwner,
   openJournal,
   type Report,
@@ -53,6 +54,7 @@ export { type Lease, type LeaseOptions, takeLease } from './lease.js';
 export {
   beginApply,
   beginWithLocks,
+  conflictLocks,
   lockKey,
   lockKeys,
   lockSession,

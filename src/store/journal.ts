@@ -17,11 +17,13 @@ export interface Ticket {
 
 /** A row as it is to be sent. Values by column, in the provider contract's encoding. */
 export interface IntentRow {
-  /** null on insert. */
+  /** null on insert, and on upsert where no row here has the record's values. */
   readonly key: string | null;
   readonly values: Readonly<Record<string, Json>>;
   readonly idempotencyKey: string;
 }
+
+export type JournalVerb = 'insert' | 'update' | 'delete' | 'upsert';
 
 export interface JournalEntry {
   /** The client's role, for whom the statement runs. */
@@ -31,8 +33,10 @@ export interface JournalEntry {
   readonly tableOid: number;
   readonly schema: string;
   readonly table: string;
-  readonly verb: 'insert' | 'update' | 'delete';
+  readonly verb: JournalVerb;
   readonly rows: readonly IntentRow[];
+  /** upsert: the columns by which the API finds the record. */
+  readonly conflict?: readonly string[];
   /** The request that it will be, as the provider plans it. */
   readonly method?: string;
   readonly path?: string;
@@ -52,6 +56,8 @@ export interface RowOutcome {
   readonly key: string | null;
   /** The record's version after the write, as text, where the API told it. */
   readonly version?: string;
+  /** upsert: whether the record is new, where the API told it. */
+  readonly created?: boolean;
   /** Why it was rejected, in the API's words. */
   readonly error?: string;
 }
@@ -83,7 +89,9 @@ export interface Unsettled {
   readonly tableOid: number;
   readonly schema: string;
   readonly table: string;
-  readonly verb: 'insert' | 'update' | 'delete';
+  readonly verb: JournalVerb;
+  /** upsert: the columns by which the API finds the record; otherwise empty. */
+  readonly conflict: readonly string[];
   readonly rows: readonly (IntentRow & Partial<RowOutcome>)[];
   /** Epoch milliseconds, by the database's clock. */
   readonly sentAt: number;
@@ -151,8 +159,8 @@ const openSql = `
     INSERT INTO upwrite.mutations
       (role, connection, provider, table_oid, schema_name, table_name, verb, rows, state, method, path)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id)
-  INSERT INTO upwrite.mutation_intents (mutation_id, owner, intent, settle_after, sent_at)
-  SELECT id, $12, $13, clock_timestamp() + $14 * interval '1 millisecond', clock_timestamp() FROM mutation
+  INSERT INTO upwrite.mutation_intents (mutation_id, owner, intent, settle_after, sent_at, conflict)
+  SELECT id, $12, $13, clock_timestamp() + $14 * interval '1 millisecond', clock_timestamp(), $15 FROM mutation
   RETURNING mutation_id AS id`;
 
 const markSentSql = `
@@ -214,19 +222,23 @@ const claimSql = `
   moved AS (
     UPDATE upwrite.mutations m SET state = 'unknown' FROM due WHERE m.id = due.mutation_id AND m.state = 'sent')
   SELECT m.id, i.claim, m.state, m.role, m.connection, m.provider, m.table_oid, m.schema_name, m.table_name, m.verb,
-    i.intent, i.sent_at, i.attempts - 1 AS attempts,
+    i.intent, i.conflict, i.sent_at, i.attempts - 1 AS attempts,
     extract(epoch FROM clock_timestamp() - i.sent_at)::float8 * 1000 AS age
   FROM intent i JOIN upwrite.mutations m ON m.id = i.mutation_id ORDER BY m.id`;
 
-/** An entry may be an hour older than a record that it made: that long may a write take. */
+/**
+ * An entry may be an hour older than a record that it made: that long may a write take. An upsert has made what the API
+ * said was new; what it found may be the very record that is looked for.
+ */
 const claimedSql = `
   WITH others AS (
-    SELECT m.state, e.value AS row FROM upwrite.mutations m
+    SELECT m.verb, m.state, e.value AS row FROM upwrite.mutations m
     JOIN upwrite.mutation_intents i ON i.mutation_id = m.id, jsonb_array_elements(i.intent) e
-    WHERE m.table_oid = $1 AND m.verb = 'insert' AND m.id <> $2
+    WHERE m.table_oid = $1 AND m.verb IN ('insert', 'upsert') AND m.id <> $2
       AND m.at >= to_timestamp($3::float8 / 1000) - interval '1 hour')
   SELECT ARRAY(SELECT DISTINCT row ->> 'key' FROM others
-      WHERE row ->> 'outcome' = 'applied' AND ($4::text[] IS NULL OR row ->> 'key' = ANY ($4))) AS keys,
+      WHERE row ->> 'outcome' = 'applied' AND (verb = 'insert' OR row ->> 'created' = 'true')
+        AND ($4::text[] IS NULL OR row ->> 'key' = ANY ($4))) AS keys,
     EXISTS (SELECT FROM others JOIN jsonb_array_elements($5::jsonb) mine ON mine.value = row -> 'values'
       WHERE state = 'sent') AS twins`;
 
@@ -256,6 +268,7 @@ interface ClaimedRow {
   readonly table_name: string;
   readonly verb: Unsettled['verb'];
   readonly intent: Unsettled['rows'];
+  readonly conflict: readonly string[] | null;
   readonly sent_at: Date;
   readonly age: number;
   readonly attempts: number;
@@ -332,6 +345,7 @@ async function open(pool: pg.Pool, owner: string, entry: JournalEntry): Promise<
       owner,
       JSON.stringify(entry.rows),
       entry.settleAfterMs,
+      entry.conflict ?? null,
     ],
   });
   const row = result.rows[0];
@@ -365,6 +379,7 @@ function storedOutcome(row: RowOutcome): Readonly<Record<string, Json>> {
     outcome: row.outcome,
     ...(row.key === null ? {} : { key: row.key }),
     ...(row.version === undefined ? {} : { version: row.version }),
+    ...(row.created === undefined ? {} : { created: row.created }),
     ...(row.error === undefined ? {} : { error: row.error }),
   };
 }
@@ -381,6 +396,7 @@ function unsettled(row: ClaimedRow): Unsettled {
     schema: row.schema_name,
     table: row.table_name,
     verb: row.verb,
+    conflict: row.conflict ?? [],
     rows: row.intent,
     sentAt: row.sent_at.getTime(),
     age: row.age,

@@ -7,7 +7,11 @@
  *   transaction in which the sync merges a page. A page holds thousands of keys, and taking a lock for each would fill
  *   the server's lock table; the table lock costs one, and it makes the sync see every write that was applied before.
  *
- * Always in this order: key locks sorted, then the table lock, then rows. So no two of them can wait for each other.
+ * - A **value lock** (exclusive, one a row) is held by an upsert in the same way: two that would make the same record
+ *   take turns, whether or not the record is here.
+ *
+ * Always in this order: value locks sorted, key locks sorted, then the table lock, then rows. So no two of them can wait
+ * for each other.
  */
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
@@ -19,8 +23,21 @@ export function lockKey(text: string): bigint {
 
 /** The advisory lock keys of records of a table: sorted, without duplicates. */
 export function lockKeys(tableOid: number, keys: readonly string[]): bigint[] {
-  const unique = new Set(keys.map((key) => lockKey(`${tableOid}\0${key}`)));
+  return sortedLocks(keys.map((key) => `${tableOid}\0${key}`));
+}
+
+function sortedLocks(texts: readonly string[]): bigint[] {
+  const unique = new Set(texts.map(lockKey));
   return [...unique].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+}
+
+/**
+ * The advisory lock keys of values that upserts find records by, each given as one text: sorted, without duplicates. An
+ * API may take values that differ in case only for the same, and so do the locks.
+ */
+export function conflictLocks(tableOid: number, columns: readonly string[], values: readonly string[]): bigint[] {
+  const place = `${tableOid}\0upsert\0${columns.join('\0')}`;
+  return sortedLocks(values.map((value) => `${place}\0${value.toLowerCase()}`));
 }
 
 /** The advisory lock key of a table as a whole. */

@@ -108,26 +108,30 @@ const positionColumns = `d.cursor, d.full_listing, d.sweeping, d.sweep_cursor, d
   t.rows, t.expected_rows`;
 
 /**
- * Two who come at the same moment take turns on the row. An operator's wish to begin anew is fulfilled here: the cursors
- * are forgotten, the rows stay until the sweep.
+ * Two who come at the same moment take turns on the row. A listing begins anew here where an operator wants it, and after
+ * fourteen days without a look: by then APIs have forgotten what was deleted (Salesforce after 15 days, Stripe after 30).
+ * The cursors are forgotten then, and the rows stay until the end of the listing.
  */
 const claimSql = `
   WITH free AS (
-    SELECT d.table_oid, d.worker IS NULL OR (d.worker = $2 AND $3) OR NOT EXISTS (
-      SELECT FROM upwrite.processes p WHERE p.id = d.worker AND p.lease_until > clock_timestamp()) AS yes
-    FROM upwrite.table_details d WHERE d.table_oid = $1 FOR UPDATE OF d)
+    SELECT d.table_oid, d.restart OR t.last_synced_at < clock_timestamp() - interval '14 days' AS old,
+      d.worker IS NULL OR (d.worker = $2 AND $3) OR NOT EXISTS (
+        SELECT FROM upwrite.processes p WHERE p.id = d.worker AND p.lease_until > clock_timestamp()) AS yes
+    FROM upwrite.table_details d JOIN upwrite.tables t USING (table_oid) WHERE d.table_oid = $1 FOR UPDATE OF d),
+  wanted AS (
+    SELECT table_oid, yes, yes AND coalesce(old, false) AS anew FROM free)
   UPDATE upwrite.table_details d SET
-    worker = CASE WHEN free.yes THEN $2 ELSE d.worker END, again = NOT free.yes,
-    run = CASE WHEN free.yes THEN nextval('upwrite.write_order') ELSE d.run END, restart = d.restart AND NOT free.yes,
-    cursor = CASE WHEN d.restart AND free.yes THEN NULL ELSE d.cursor END,
-    full_listing = d.full_listing OR d.restart AND free.yes, sweeping = d.sweeping AND NOT (d.restart AND free.yes),
-    sweep_cursor = CASE WHEN d.restart AND free.yes THEN NULL ELSE d.sweep_cursor END
-  FROM upwrite.tables t, free WHERE d.table_oid = free.table_oid AND t.table_oid = free.table_oid
-  RETURNING ${positionColumns}, free.yes AS free, d.run, d.pause, t.state, t.reason,
+    worker = CASE WHEN w.yes THEN $2 ELSE d.worker END, again = NOT w.yes,
+    run = CASE WHEN w.yes THEN nextval('upwrite.write_order') ELSE d.run END, restart = d.restart AND NOT w.yes,
+    cursor = CASE WHEN w.anew AND (d.restart OR NOT d.full_listing) THEN NULL ELSE d.cursor END,
+    full_listing = d.full_listing OR w.anew, sweeping = d.sweeping AND NOT w.anew,
+    sweep_cursor = CASE WHEN w.anew THEN NULL ELSE d.sweep_cursor END
+  FROM upwrite.tables t, wanted w WHERE d.table_oid = w.table_oid AND t.table_oid = w.table_oid
+  RETURNING ${positionColumns}, w.yes AS free, d.run, d.pause, t.state, t.reason,
     t.last_synced_at IS NOT NULL AS ever_synced,
     EXISTS (SELECT FROM upwrite.stale_keys s WHERE s.table_oid = $1) AS stale,
-    EXISTS (SELECT FROM upwrite.recent_writes w WHERE w.table_oid = $1
-      AND w.at < clock_timestamp() - interval '10 minutes') AS forgettable,
+    EXISTS (SELECT FROM upwrite.recent_writes r WHERE r.table_oid = $1
+      AND r.at < clock_timestamp() - interval '10 minutes') AS forgettable,
     extract(epoch FROM clock_timestamp() - t.swept_at) * 1000 AS swept_age`;
 
 const releaseSql = `

@@ -60,7 +60,8 @@ const tickSql = `
     SELECT coalesce(json_agg(j.id::text), '[]') FROM ${jobSchema}.jobs j
     WHERE j.locked_by = $2 AND j.locked_at < clock_timestamp() - $3 * interval '1 millisecond') AS old`;
 
-export async function graphileEngine(options: JobsOptions): Promise<Jobs> {
+/** Opens the jobs: makes their schema where it is missing, or brings it up to date. */
+export async function openJobs(options: JobsOptions): Promise<Jobs> {
   const { pool, log } = options;
   const logger = new Logger(() => (level, message) => log.debug({ level }, `graphile-worker: ${message}`));
   const events: WorkerEvents = new EventEmitter();

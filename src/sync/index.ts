@@ -1,14 +1,7 @@
 export { type Freshness, type FreshnessOptions, openFreshness, type ReadRelation } from './freshness.js';
+export { openJobs } from './graphile.js';
 export type { TableContext } from './incoming.js';
-export {
-  type JobContext,
-  type JobOptions,
-  type JobReport,
-  type Jobs,
-  type JobsOptions,
-  openJobs,
-  type Work,
-} from './jobs.js';
+export type { JobContext, JobOptions, JobReport, Jobs, JobsOptions, Work } from './jobs.js';
 export { type Cadence, cadenceOf, everyMillis } from './pace.js';
 export type { Progress, StateChange } from './reporter.js';
 export { rereadNow } from './reread.js';

@@ -2,7 +2,7 @@
  * Jobs: the work that Upwrite does on its own, taken from the database by any number of processes. The engine is
  * graphile-worker, in the schema `upwrite_jobs`; why that one is in the README ("Design", "Libraries").
  *
- * How to use it, for whatever has work to do later, elsewhere, or again after a crash:
+ * `openJobs` (graphile.ts) opens them. How to use them, for whatever has work to do later, elsewhere, or again after a crash:
  *
  *     jobs.register('webhook', async (payload, { signal, attempt }) => { … });     // before `start`, in every process
  *     await jobs.add('webhook', { id }, { key: `webhook:${id}` });                 // runs at once, somewhere
@@ -24,7 +24,6 @@
 import type pg from 'pg';
 import type { KitLog } from '../provider/index.js';
 import type { Json, Lease, Queryable } from '../store/index.js';
-import { graphileEngine } from './graphile.js';
 
 export interface JobContext {
   readonly signal: AbortSignal;
@@ -88,9 +87,4 @@ export interface JobsOptions {
   readonly concurrency: number;
   readonly log: KitLog;
   readonly onJob?: (report: JobReport) => void;
-}
-
-/** Makes the schema where it is missing, or brings it up to date. */
-export async function openJobs(options: JobsOptions): Promise<Jobs> {
-  return graphileEngine(options);
 }

@@ -3,7 +3,7 @@
  * evaluated as the client: its role, privileges, row-level security, search_path, time zone, temporary tables and
  * uncommitted data. Nothing of it is ever committed: each evaluation runs in a savepoint that is rolled back.
  */
-export type MutationVerb = 'insert' | 'update' | 'delete';
+export type MutationVerb = 'insert' | 'update' | 'delete' | 'upsert';
 
 /** What the write path needs to know of the statement. */
 export interface MutationFacts {
@@ -15,7 +15,9 @@ export interface MutationFacts {
   /** insert … values: for each row, which of `columns` are the keyword DEFAULT. Empty: none. */
   readonly defaults: readonly (readonly boolean[])[];
   /** What to do on a conflict with an existing row. */
-  readonly onConflict: 'error' | 'nothing';
+  readonly onConflict: 'error' | 'nothing' | 'update';
+  /** upsert: the columns of the conflict target, in the table's order; otherwise empty. */
+  readonly conflict: readonly string[];
   /** Whether the client's own transaction block is open: the write escapes it. */
   readonly inTransaction: boolean;
   /** For the journal: the role that asked, and the application's own name for itself. */
@@ -24,7 +26,7 @@ export interface MutationFacts {
 }
 
 export interface EvaluatedRow {
-  /** The key; for an insert the provisional one unless the statement gave it. */
+  /** The key; of a new row the provisional one unless the statement gave it. */
   readonly key: string;
   /** The whole row as the statement leaves it (a delete: as it is), as the JSON text that to_jsonb gives. */
   readonly base: string;
@@ -80,10 +82,11 @@ export class SessionGone extends Error {
 export interface LentSession {
   readonly facts: MutationFacts;
   /**
-   * Runs the statement and rolls it back; keeps at most `keep` rows and counts the others.
+   * Runs the statement and rolls it back; keeps at most `keep` rows and counts the others. `upserts` is the value of the
+   * setting that says which rows of an upsert are which records; without it every row is evaluated as a new one.
    * Throws DatabaseRefusal with whatever error the statement itself has, SessionGone when a side is lost.
    */
-  evaluate(keep: number): Promise<Evaluation>;
+  evaluate(keep: number, upserts?: string): Promise<Evaluation>;
   /** Proves, before anything is sent, that the RETURNING list can be evaluated over confirmed rows. */
   prepareReturning(): Promise<void>;
   /** Evaluates the RETURNING list over the confirmed rows and keeps the result for the answer. */

@@ -2,11 +2,11 @@
 import { applyRecords, deleteRecords, type SyncedTable } from '../catalog/index.js';
 import { raise } from '../errors/index.js';
 import type { Batch, WriteResult } from '../provider/index.js';
-import { isFinal, type Journal, NotOwner, type Report, type Ticket } from '../store/index.js';
+import { isFinal, type Journal, NotOwner, queueStale, type Report, type Ticket } from '../store/index.js';
 import type { MutationFacts } from '../upstream/index.js';
-import type { ConfirmedRecord } from './confirmed.js';
 import type { Known } from './known.js';
 import { clientError, type Verdict } from './outcome.js';
+import type { Changes } from './reconcile.js';
 import type { Boundary, WriteLog } from './watch.js';
 import type { Writer } from './writer.js';
 
@@ -25,7 +25,7 @@ export interface Answered {
   readonly ticket: Ticket;
   readonly verdict: Verdict;
   readonly result: WriteResult;
-  readonly records: readonly ConfirmedRecord[];
+  readonly changes: Changes;
   /** When the statement began, on the clock of `performance.now`. */
   readonly begun: number;
   readonly upstreamMs: number;
@@ -36,14 +36,16 @@ export interface Answered {
  * client may be told is thrown: `commit_failed`, or the API's own refusal or doubt.
  */
 export async function applyAnswer(options: ApplyOptions, writer: Writer, answered: Answered): Promise<void> {
-  const { table, records, ticket, begun, upstreamMs } = answered;
+  const { table, changes, ticket, begun, upstreamMs } = answered;
   try {
     await options.boundary?.('applying');
     await writer.commit(async (client) => {
-      const confirmed = records.map((each) => each.record);
+      const confirmed = changes.records.map((each) => each.record);
       const keys = confirmed.map((record) => record.key);
       if (answered.facts.verb === 'delete') await deleteRecords(client, table, keys);
-      else await applyRecords(client, table, confirmed);
+      else await applyRecords(client, table, [...changes.also, ...confirmed]);
+      if (changes.gone.length > 0) await deleteRecords(client, table, changes.gone);
+      if (changes.stale.length > 0) await queueStale(client, table.oid, changes.stale);
       const report = { ...reportOf(answered), localMs: performance.now() - begun - upstreamMs };
       await options.journal.finish(client, ticket, report);
       await options.boundary?.('committing');

@@ -11,7 +11,7 @@ export type OldRows = ReadonlyMap<string, string>;
 
 /**
  * The rows to send. A column that the API sets itself may be named by the statement only where that changes nothing:
- * DEFAULT or NULL in an insert, its old value in an update. Anything else is `read_only_column`.
+ * DEFAULT or NULL in an insert, DEFAULT in an upsert, its old value in an update. Anything else is `read_only_column`.
  */
 export function batchRows(
   table: SyncedTable,
@@ -22,7 +22,7 @@ export function batchRows(
   const statement = randomUUID();
   const columns = new Map(table.resource.columns.map((column) => [column.name, column]));
   return rows.map((row, index) => ({
-    key: facts.verb === 'insert' ? null : row.key,
+    key: facts.verb === 'insert' || facts.verb === 'upsert' ? null : row.key,
     values: facts.verb === 'delete' ? {} : assignedValues(table, facts, columns, row, index, old),
     idempotencyKey: `${statement}-${index}`,
     ...(facts.verb === 'update' ? oldValues(columns, facts, old.get(row.key)) : {}),
@@ -57,13 +57,18 @@ function assignedValues(
     const column = columns.get(name);
     const text = row.values[i] ?? null;
     if (facts.defaults[index]?.[i] === true) continue;
-    if (column !== undefined && (facts.verb === 'insert' ? column.insertable : column.updatable)) {
+    if (column !== undefined && isAssignable(facts, column)) {
       values[name] = providerValue(column.type, text);
     } else if (!changesNothing(table, facts, row, name, text, old)) {
       refuseColumn(table, facts, name);
     }
   }
   return values;
+}
+
+function isAssignable(facts: MutationFacts, { insertable, updatable }: Column): boolean {
+  if (facts.verb === 'upsert') return insertable && updatable;
+  return facts.verb === 'insert' ? insertable : updatable;
 }
 
 function changesNothing(
@@ -74,6 +79,7 @@ function changesNothing(
   text: string | null,
   old: OldRows,
 ): boolean {
+  if (facts.verb === 'upsert') return false;
   if (facts.verb === 'insert') return text === null || (name === table.resource.key && isProvisionalKey(text));
   const before = old.get(row.key);
   return before !== undefined && member(before, name) === member(row.base, name);

@@ -23,6 +23,7 @@ export function judge(table: SyncedTable, keys: readonly (string | null)[], outc
         outcome: 'applied',
         key: outcome.record.key,
         ...(typeof version === 'string' ? { version } : {}),
+        ...(outcome.created === undefined ? {} : { created: outcome.created }),
       };
     }
     return { outcome: outcome.kind, key, error: wordsOf(outcome.fault) };

@@ -1,9 +1,10 @@
 /** One journal entry's rows against what the API has of them now. */
 import type pg from 'pg';
-import type { SyncedTable } from '../catalog/index.js';
+import { findConflicts, type SyncedTable } from '../catalog/index.js';
 import type { Batch, Rec, Session } from '../provider/index.js';
 import {
   beginWithLocks,
+  conflictLocks,
   type Journal,
   lockKeys,
   lockTableShared,
@@ -66,21 +67,25 @@ function isKnown(row: Unsettled['rows'][number]): boolean {
   return row.outcome === 'applied' || row.outcome === 'rejected';
 }
 
-/** The records of rows whose insert has an unknown outcome, by row. */
-async function findMade(
-  { entry, table, session, signal, timeout }: SettleContext,
-  taken: Set<string>,
-): Promise<ReadonlyMap<number, Rec>> {
-  const open = entry.verb === 'insert' ? [...entry.rows.entries()].filter(([, row]) => !isKnown(row)) : [];
+/** The records that rows of unknown outcome may have made, by row; of an upsert, those that the API finds for them. */
+async function findMade(context: SettleContext, taken: Set<string>): Promise<ReadonlyMap<number, Rec>> {
+  const { entry, table, session, signal, timeout } = context;
+  const { verb, conflict } = entry;
+  if (verb !== 'insert' && verb !== 'upsert') return new Map();
+  const open = [...entry.rows.entries()].filter(([, row]) => !isKnown(row));
   if (open.length === 0) return new Map();
-  for (const row of entry.rows) if (row.key !== null) taken.add(row.key);
   const batch: Batch = {
-    verb: 'insert',
+    verb,
     resource: table.resource,
     rows: open.map(([, row]) => ({ key: null, values: row.values, idempotencyKey: row.idempotencyKey })),
+    ...(verb === 'upsert' ? { conflict } : {}),
     deadline: Date.now() + timeout,
   };
-  const found = await session.findInserted(batch, entry.sentAt, signal, taken);
+  if (verb === 'insert') for (const row of entry.rows) if (row.key !== null) taken.add(row.key);
+  const found =
+    verb === 'insert'
+      ? await session.findInserted(batch, entry.sentAt, signal, taken)
+      : ((await session.findUpserted?.(batch, signal)) ?? []);
   return new Map(
     open.flatMap(([index], i): [number, Rec][] => {
       const record = found[i] ?? null;
@@ -89,18 +94,32 @@ async function findMade(
   );
 }
 
+/** What an upsert's rows meet here: the values to lock, and the keys of rows that have them. */
+async function upsertTargets({ entry, table }: SettleContext, client: pg.ClientBase) {
+  if (entry.verb !== 'upsert') return [];
+  const rows = entry.rows.map((row) =>
+    JSON.stringify(Object.fromEntries(entry.conflict.map((column) => [column, row.values[column] ?? null]))),
+  );
+  return findConflicts(client, table, entry.conflict, rows);
+}
+
 /** Null where records turned out to be another entry's: `taken` has them then. */
 async function settleLocked(
-  { entry, table, session, signal, journal, lockTimeout }: SettleContext,
+  context: SettleContext,
   client: pg.ClientBase,
   made: ReadonlyMap<number, Rec>,
   taken: Set<string>,
   again: number | null,
 ): Promise<string | null> {
+  const { entry, table, session, signal, journal, lockTimeout } = context;
   const keyOf = (index: number): string | null => made.get(index)?.key ?? entry.rows[index]?.key ?? null;
-  const keys = [...entry.rows.keys()].flatMap((index) => keyOf(index) ?? []);
-  await beginWithLocks(client, lockKeys(table.oid, keys), lockTimeout);
-  if (made.size > 0) {
+  const targets = await upsertTargets(context, client);
+  const own = [...entry.rows.keys()].flatMap((index) => keyOf(index) ?? []);
+  const keys = [...new Set([...own, ...targets.flatMap((target) => target.keys)])];
+  const values = targets.map((target) => target.value);
+  const locks = [...conflictLocks(table.oid, entry.conflict, values), ...lockKeys(table.oid, keys)];
+  await beginWithLocks(client, locks, lockTimeout);
+  if (made.size > 0 && entry.verb === 'insert') {
     const candidates = [...made.values()].map((record) => record.key);
     const claimed = await journal.claimedBy(client, entry, candidates);
     for (const key of claimed.keys) taken.add(key);
@@ -115,9 +134,9 @@ async function settleLocked(
   const byKey = new Map(keys.map((key, i) => [key, current[i] ?? null]));
   const rows = entry.rows.map((row, index): RowOutcome => {
     const key = keyOf(index);
-    if (isKnown(row)) return { outcome: row.outcome ?? 'unknown', key, ...(row.error ? { error: row.error } : {}) };
-    const there =
-      made.has(index) || tookEffect(entry, row, (key === null ? null : byKey.get(key)) ?? null, session, table);
+    if (isKnown(row)) return knownOutcome(row, key);
+    const now = (key === null ? null : byKey.get(key)) ?? null;
+    const there = entry.verb === 'insert' ? made.has(index) : tookEffect(entry, row, now, session, table);
     return { outcome: there ? 'applied' : again === null ? 'rejected' : 'unknown', key };
   });
   const state = stateOf(rows);
@@ -129,6 +148,15 @@ async function settleLocked(
   return state;
 }
 
+function knownOutcome(row: Unsettled['rows'][number], key: string | null): RowOutcome {
+  return {
+    outcome: row.outcome ?? 'unknown',
+    key,
+    ...(row.error ? { error: row.error } : {}),
+    ...(row.created === undefined ? {} : { created: row.created }),
+  };
+}
+
 /** What the API's present state says about a change of a record. */
 function tookEffect(
   entry: Unsettled,
@@ -137,7 +165,6 @@ function tookEffect(
   session: Session,
   table: SyncedTable,
 ): boolean {
-  if (entry.verb === 'insert') return false;
   if (entry.verb === 'delete') return now === null;
   if (now === null) return false;
   return session.holds === undefined || session.holds(table.resource, now, row.values);

@@ -11,13 +11,17 @@ import type { Batch, BatchRow, Session, Verb, WriteResult } from '../provider/in
 import { isDatabaseAway, type Journal, type JournalEntry, sqlstateOf, type Ticket } from '../store/index.js';
 import { DatabaseRefusal, type Evaluation, type LentSession, SessionGone } from '../upstream/index.js';
 import { applyAnswer } from './apply.js';
-import { batchRows, type OldRows } from './batch.js';
-import { type ConfirmedRecord, confirm } from './confirmed.js';
+import { batchRows } from './batch.js';
+import { confirm } from './confirmed.js';
 import { Gate, type GateOptions } from './gate.js';
 import { Known } from './known.js';
+import { type Locked, type Locking, lockRows, lockTable } from './locking.js';
 import { clientError, judge, type Verdict } from './outcome.js';
+import { type Changes, reconcile } from './reconcile.js';
 import { refreshLocked, refreshRows } from './refresh.js';
+import { evaluateReturning } from './returning.js';
 import { Stop } from './stop.js';
+import { lockUpsert, type UpsertTarget } from './upsert.js';
 import type { Boundary, WriteLog } from './watch.js';
 import { Writer } from './writer.js';
 
@@ -44,8 +48,10 @@ export interface Written {
   readonly rows: number;
 }
 
-/** How often a row set may change under our feet before the statement is given up. */
-const maxRounds = 4;
+/** The locked rows; an upsert knows what each of them is here. */
+interface LockedRows extends Locked {
+  readonly targets?: readonly UpsertTarget[];
+}
 
 export class WritePath {
   readonly #o: WritePathOptions;
@@ -80,11 +86,11 @@ export class WritePath {
   }
 
   /** The API request that a mutation of the table would be, for EXPLAIN. */
-  explain(tableOid: number, verb: Verb): readonly string[] {
+  explain(tableOid: number, verb: Verb, conflict: readonly string[] = []): readonly string[] {
     const table = this.#o.catalog.byOid(tableOid);
     const limit = table?.limits[verb];
     if (table === undefined || limit === undefined) return [`API request: none, ${verb} is not offered`];
-    const { method, path, calls } = this.#session(table).plan(verb, table.resource, limit);
+    const { method, path, calls } = this.#session(table).plan(verb, table.resource, limit, conflict);
     return [
       `API request: ${method} ${path} (${table.provider})`,
       `  Rows: at most ${limit} in one statement`,
@@ -115,9 +121,9 @@ export class WritePath {
     }
   }
 
-  async #evaluate(lent: LentSession, table: SyncedTable): Promise<Evaluation> {
+  async #evaluate(lent: LentSession, table: SyncedTable, upserts?: string): Promise<Evaluation> {
     const limit = table.limits[lent.facts.verb] ?? 0;
-    const evaluation = await lent.evaluate(limit);
+    const evaluation = await lent.evaluate(limit, upserts);
     if (evaluation.total <= limit) return evaluation;
     return raise('too_many_rows', {
       params: { ...this.#params(table, lent), count: evaluation.total, limit },
@@ -130,9 +136,9 @@ export class WritePath {
     const writer = await Writer.open(this.#o.pool, table, this.#o.lockTimeout);
     let sound = false;
     try {
-      const { evaluation, old } = await this.#lock(lent, table, stop, writer, first);
-      const rows = batchRows(table, lent.facts, evaluation.rows, old);
-      const done = await this.#writeRows(lent, table, stop, writer, evaluation, rows);
+      const locked = await this.#lock(lent, table, stop, writer, first);
+      const rows = batchRows(table, lent.facts, locked.evaluation.rows, locked.old);
+      const done = await this.#writeRows(lent, table, stop, writer, locked, rows);
       sound = true;
       return done;
     } catch (error) {
@@ -143,41 +149,28 @@ export class WritePath {
     }
   }
 
-  /** Locks the keys and evaluates under the locks, until the rows are those that are locked. */
-  async #lock(
-    lent: LentSession,
-    table: SyncedTable,
-    stop: Stop,
-    writer: Writer,
-    first: Evaluation,
-  ): Promise<{ evaluation: Evaluation; old: OldRows }> {
-    if (lent.facts.verb === 'insert') {
-      await writer.probeTable();
-      return { evaluation: first, old: new Map() };
+  #lock(lent: LentSession, table: SyncedTable, stop: Stop, writer: Writer, first: Evaluation): Promise<LockedRows> {
+    const locking: Locking = {
+      lent,
+      table,
+      stop,
+      writer,
+      journal: this.#o.journal,
+      evaluate: (upserts) => this.#evaluate(lent, table, upserts),
+      refresh: async (keys) => {
+        const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(this.#o.timeout)]);
+        await refreshLocked(this.#o.pool, this.#session(table), table, keys, signal, this.#o.lockTimeout);
+        stop.check(table.provider);
+      },
+    };
+    switch (lent.facts.verb) {
+      case 'insert':
+        return lockTable(locking, first);
+      case 'upsert':
+        return lockUpsert(locking, first);
+      default:
+        return lockRows(locking, first);
     }
-    let evaluation = first;
-    const locked = new Set<string>();
-    for (let round = 0; round < maxRounds; round++) {
-      const missing = evaluation.rows.filter((row) => !locked.has(row.key));
-      if (round > 0 && missing.length === 0) {
-        const keys = evaluation.rows.map((row) => row.key);
-        return { evaluation, old: await writer.probeRows(keys, lent.facts.verb) };
-      }
-      for (const row of missing) locked.add(row.key);
-      await writer.lockKeys([...locked], stop.signal);
-      stop.check(table.provider);
-      const inDoubt = await writer.inDoubt(this.#o.journal, [...locked]);
-      if (inDoubt.length > 0) await this.#refreshInDoubt(table, stop, inDoubt);
-      evaluation = await this.#evaluate(lent, table);
-      if (evaluation.total === 0) return { evaluation, old: new Map() };
-    }
-    return writer.lockFailed();
-  }
-
-  async #refreshInDoubt(table: SyncedTable, stop: Stop, keys: readonly string[]): Promise<void> {
-    const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(this.#o.timeout)]);
-    await refreshLocked(this.#o.pool, this.#session(table), table, keys, signal, this.#o.lockTimeout);
-    stop.check(table.provider);
   }
 
   async #writeRows(
@@ -185,9 +178,10 @@ export class WritePath {
     table: SyncedTable,
     stop: Stop,
     writer: Writer,
-    evaluation: Evaluation,
+    locked: LockedRows,
     rows: readonly BatchRow[],
   ): Promise<Written> {
+    const { evaluation } = locked;
     if (rows.length === 0) {
       await writer.abandon();
       return { rows: 0 };
@@ -204,22 +198,20 @@ export class WritePath {
       verb: lent.facts.verb,
       resource: table.resource,
       rows,
+      ...(lent.facts.verb === 'upsert' ? { conflict: lent.facts.conflict } : {}),
       deadline: Math.min(Date.now() + this.#o.timeout, stop.deadline + this.#o.stopGrace),
     };
-    const ticket = await this.#journal(lent, table, stop, batch);
+    const keys = rows.map((row, i) => row.key ?? locked.targets?.[i]?.keys[0] ?? null);
+    const ticket = await this.#journal(lent, table, stop, batch, keys);
     const started = performance.now();
     const result = await this.#confirm(table, stop, batch);
     const upstreamMs = performance.now() - started;
     await this.#o.boundary?.('confirmed');
-    const verdict = judge(
-      table,
-      rows.map((row) => row.key),
-      result.outcomes,
-    );
-    const records = confirmedRecords(table, evaluation, rows, verdict);
+    const verdict = judge(table, keys, result.outcomes);
+    const changes = await this.#changes(table, locked, batch, verdict, result);
     const returning =
       verdict.state === 'applied'
-        ? await this.#returning(lent, records, ticket, table, batch.deadline)
+        ? await evaluateReturning(lent, changes.records, { table, ticket, deadline: batch.deadline, log: this.#o.log })
         : { failed: null };
     await applyAnswer({ ...this.#o, known: this.known }, writer, {
       table,
@@ -228,7 +220,7 @@ export class WritePath {
       ticket,
       verdict,
       result,
-      records,
+      changes,
       begun: stop.begun,
       upstreamMs,
     });
@@ -241,10 +233,31 @@ export class WritePath {
     return { rows: rows.length };
   }
 
-  async #journal(lent: LentSession, table: SyncedTable, stop: Stop, batch: Batch): Promise<Ticket> {
+  async #changes(
+    table: SyncedTable,
+    { evaluation, targets }: LockedRows,
+    { rows, deadline }: Batch,
+    verdict: Verdict,
+    { outcomes }: WriteResult,
+  ): Promise<Changes> {
+    if (targets === undefined) {
+      return { records: confirmedRecords(table, evaluation, rows, verdict), also: [], gone: [], stale: [] };
+    }
+    const signal = AbortSignal.timeout(Math.max(0, deadline - Date.now()));
+    const session = this.#session(table);
+    return reconcile({ session, table, evaluation, rows, targets, outcomes, signal, log: this.#o.log });
+  }
+
+  async #journal(
+    lent: LentSession,
+    table: SyncedTable,
+    stop: Stop,
+    batch: Batch,
+    keys: readonly (string | null)[],
+  ): Promise<Ticket> {
     const { facts } = lent;
     stop.check(table.provider);
-    const plan = this.#session(table).plan(facts.verb, table.resource, batch.rows.length);
+    const plan = this.#session(table).plan(facts.verb, table.resource, batch.rows.length, batch.conflict);
     const ticket = await this.#open(batch, {
       role: facts.role,
       connection: table.connection,
@@ -253,7 +266,8 @@ export class WritePath {
       schema: table.schema,
       table: table.name,
       verb: facts.verb,
-      rows: batch.rows,
+      rows: batch.rows.map((row, i) => ({ ...row, key: keys[i] ?? null })),
+      ...(batch.conflict === undefined ? {} : { conflict: batch.conflict }),
       method: plan.method,
       path: plan.path,
       settleAfterMs: this.#o.timeout + this.#o.stopGrace,
@@ -300,38 +314,6 @@ export class WritePath {
     }
   }
 
-  /**
-   * The client's RETURNING list, before the rows are committed, so that it sees the database as a statement of Postgres
-   * would. A failure here comes too late to refuse the write: it is told once the rows are in.
-   */
-  async #returning(
-    lent: LentSession,
-    records: readonly ConfirmedRecord[],
-    ticket: Ticket,
-    table: SyncedTable,
-    deadline: number,
-  ): Promise<{ failed: unknown }> {
-    try {
-      await inTime(lent.evaluateReturning(records), deadline);
-      return { failed: null };
-    } catch (error) {
-      if (error instanceof SessionGone) return { failed: error };
-      this.#o.log.warn({ mutation: ticket.id, error: String(error) }, 'RETURNING failed after the API had confirmed');
-      const params = { provider: table.provider, mutation: ticket.id };
-      if (!(error instanceof DatabaseRefusal || error instanceof TooLate)) return { failed: error };
-      try {
-        return raise('returning_failed', {
-          params,
-          context: `the database answered: ${error.message}`,
-          schema: table.schema,
-          table: table.name,
-        });
-      } catch (fault) {
-        return { failed: fault };
-      }
-    }
-  }
-
   /** Rows whose records the API no longer has are brought in line, without keeping the client waiting for it. */
   #refreshGone(table: SyncedTable, rows: readonly BatchRow[], result: WriteResult): void {
     const gone = rows.flatMap((row, i) => {
@@ -345,23 +327,6 @@ export class WritePath {
         this.#o.log.warn({ table: table.name, error: String(error) }, 'rows that are gone upstream were not refreshed');
       },
     );
-  }
-}
-
-/** A RETURNING list took longer than the rows can wait to be committed. */
-class TooLate extends Error {}
-
-/** Throws TooLate at the deadline (epoch milliseconds): the session may be one that will never answer. */
-async function inTime(work: Promise<void>, deadline: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new TooLate('it took too long')), Math.max(1, deadline - Date.now()));
-  });
-  work.catch(() => undefined);
-  try {
-    await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 
@@ -383,7 +348,7 @@ function confirmedRecords(
   evaluation: Evaluation,
   rows: readonly BatchRow[],
   verdict: Verdict,
-): readonly ConfirmedRecord[] {
+): Changes['records'] {
   return verdict.applied.flatMap((record, i) =>
     record === null ? [] : [confirm(table, evaluation.rows[i]?.base ?? '{}', rows[i]?.values ?? {}, record)],
   );

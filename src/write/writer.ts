@@ -1,9 +1,17 @@
 /** The connection of Upwrite's own role that carries one mutation: its locks from before the request, its commit after. */
 import type pg from 'pg';
-import { ident, qualified, type SyncedTable } from '../catalog/index.js';
+import { type ConflictTarget, findConflicts, ident, qualified, type SyncedTable } from '../catalog/index.js';
 import { raise } from '../errors/index.js';
 import type { Verb } from '../provider/index.js';
-import { beginApply, beginWithLocks, isLockTimeout, type Journal, lockKeys, lockTableShared } from '../store/index.js';
+import {
+  beginApply,
+  beginWithLocks,
+  conflictLocks,
+  isLockTimeout,
+  type Journal,
+  lockKeys,
+  lockTableShared,
+} from '../store/index.js';
 import type { OldRows } from './batch.js';
 
 export class Writer {
@@ -27,14 +35,34 @@ export class Writer {
   }
 
   /** Takes the advisory locks of exactly these keys, letting go of earlier ones. The signal ends the wait. */
-  async lockKeys(keys: readonly string[], signal: AbortSignal): Promise<void> {
+  lockKeys(keys: readonly string[], signal: AbortSignal): Promise<void> {
+    return this.#lock(lockKeys(this.#table.oid, keys), signal);
+  }
+
+  /** The same of the values that an upsert finds records by, and of the keys of the rows that have them here. */
+  lockValues(
+    conflict: readonly string[],
+    values: readonly string[],
+    keys: readonly string[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { oid } = this.#table;
+    return this.#lock([...conflictLocks(oid, conflict, values), ...lockKeys(oid, keys)], signal);
+  }
+
+  /** What the rows of an upsert meet in the table now. */
+  findConflicts(conflict: readonly string[], rows: readonly string[]): Promise<readonly ConflictTarget[]> {
+    return findConflicts(this.#client, this.#table, conflict, rows);
+  }
+
+  async #lock(locks: readonly bigint[], signal: AbortSignal): Promise<void> {
     await this.abandon();
     this.#inTransaction = true;
     const stop = (): void => this.#cancel();
     signal.addEventListener('abort', stop);
     try {
       if (signal.aborted) stop();
-      await this.#orLockFailed(beginWithLocks(this.#client, lockKeys(this.#table.oid, keys), this.#lockTimeout));
+      await this.#orLockFailed(beginWithLocks(this.#client, locks, this.#lockTimeout));
     } finally {
       signal.removeEventListener('abort', stop);
     }
@@ -66,6 +94,17 @@ export class Writer {
     );
     await this.#client.query('ROLLBACK TO SAVEPOINT probe');
     return new Map(rows.map((row) => [row.key, row.row]));
+  }
+
+  /** The same for an upsert, which may change rows and make new ones. */
+  async probeUpsert(keys: readonly string[]): Promise<OldRows> {
+    await this.#orLockFailed(
+      this.#client.query(
+        `SAVEPOINT probe_table; LOCK TABLE ${qualified(this.#table)} IN ROW EXCLUSIVE MODE;
+         ROLLBACK TO SAVEPOINT probe_table`,
+      ),
+    );
+    return keys.length === 0 ? new Map() : this.probeRows(keys, 'upsert');
   }
 
   /** The same for an insert: a lock on the whole table would keep the row out. */

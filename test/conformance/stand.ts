@@ -52,6 +52,8 @@ export interface Stand {
   /** A text column that may be set, changed and cleared, for marks and for difficult text. */
   readonly mark: string;
   readonly readOnly: string;
+  /** A text column by which the API's upserts find records; absent where the table has none. */
+  readonly upsertBy?: string;
   /** Values of a valid new record. */
   fresh(mark: string): Values;
   readonly refusals: readonly Refusal[];

@@ -29,6 +29,23 @@ const forms: Readonly<Record<ColumnType, (value: JsonValue) => boolean>> = {
   'text[]': (value) => Array.isArray(value) && value.every((item) => item === null || typeof item === 'string'),
 };
 
+/** The keys of the records that the tables have at first, by the values that upserts find them by. */
+const seeded: readonly (readonly [string, string])[] = [
+  ['["ann@x.io"]', 'm1'],
+  ['[1]', 'm1'],
+  ['["10.5"]', 'm1'],
+  ['["bob@x.io"]', 'm2'],
+  ['[2]', 'm2'],
+  ['["mine"]', 's1'],
+  ['["theirs"]', 's2'],
+  ['["größer"]', 'k1'],
+];
+
+/** Numbers are equal whatever their scale. */
+function withoutScale(value: JsonValue): JsonValue {
+  return typeof value === 'string' && /^\d+\.\d+$/.test(value) ? value.replace(/\.?0+$/, '') : value;
+}
+
 function checkForms(batch: Batch): void {
   const types = new Map(batch.resource.columns.map((each) => [each.name, each.type]));
   for (const [name, value] of batch.rows.flatMap((row) => Object.entries(row.values))) {
@@ -41,20 +58,31 @@ function checkForms(batch: Batch): void {
 export function acceptingApi(): AcceptingApi {
   const batches: Batch[] = [];
   let serial = 0;
-  const outcome = (row: Batch['rows'][number]): Outcome => {
-    const key = row.key ?? generatedKey(++serial);
-    return { kind: 'applied', record: { key, values: JSON.parse(JSON.stringify(row.values)) } };
+  let held = new Map(seeded);
+  /** As a sequence does: a key is drawn for a row that turns out to be an old one as well. */
+  const outcome = (batch: Batch, row: Batch['rows'][number]): Outcome => {
+    const fresh = row.key ?? generatedKey(++serial);
+    const values = JSON.parse(JSON.stringify(row.values));
+    if (batch.verb !== 'upsert') return { kind: 'applied', record: { key: fresh, values } };
+    const value = JSON.stringify((batch.conflict ?? []).map((name) => withoutScale(row.values[name] ?? null)));
+    const old = held.get(value);
+    held.set(value, old ?? fresh);
+    return { kind: 'applied', record: { key: old ?? fresh, values }, created: old === undefined };
   };
   const session: Session = {
     ...fakeApi(resources).session,
     write: async (batch) => {
       checkForms(batch);
       batches.push(batch);
-      return { outcomes: batch.rows.map(outcome), requests: [{ method: 'POST', path: '/batch', status: 200 }] };
+      return {
+        outcomes: batch.rows.map((row) => outcome(batch, row)),
+        requests: [{ method: 'POST', path: '/batch', status: 200 }],
+      };
     },
   };
   const reset = (): void => {
     serial = 0;
+    held = new Map(seeded);
     batches.length = 0;
   };
   return { session, batches, reset };

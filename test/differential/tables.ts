@@ -7,7 +7,13 @@ function column(name: string, type: ColumnType = 'text'): Column {
   return { ...written, name, field: name, type };
 }
 
+/** The API finds records by it. */
+function unique(name: string, type: ColumnType = 'text'): Column {
+  return { ...column(name, type), upsertKey: true };
+}
+
 function resource(name: string, key: string, columns: readonly Column[]): Resource {
+  const upserts = columns.some((each) => each.upsertKey === true);
   return {
     name,
     object: name,
@@ -17,6 +23,7 @@ function resource(name: string, key: string, columns: readonly Column[]): Resour
       insert: { max: 200, ceiling: 200, atomic: true },
       update: { max: 200, ceiling: 200, atomic: true },
       delete: { max: 200, ceiling: 200, atomic: true },
+      ...(upserts ? { upsert: { max: 200, ceiling: 200, atomic: true, keyColumns: 2 } } : {}),
     },
     pull: { incremental: true, deletions: 'listed' },
   };
@@ -24,6 +31,8 @@ function resource(name: string, key: string, columns: readonly Column[]): Resour
 
 /** Names that need quotes, and some that are not ASCII. */
 export const oddTable = 'Ünïcode Tab"le';
+
+export const oddKeyed = 'Ödd "keyed"';
 
 /** The synced tables, in the schema `salesforce`. */
 export const resources: readonly Resource[] = [
@@ -57,7 +66,25 @@ export const resources: readonly Resource[] = [
   ]),
   resource('restricted', 'id', [column('name'), column('secret'), column('amount', 'integer')]),
   resource('owned', 'id', [column('owner'), column('note')]),
+  resource('members', 'id', [
+    unique('email'),
+    unique('code', 'integer'),
+    unique('balance', 'numeric'),
+    column('first_name'),
+    column('age', 'integer'),
+  ]),
+  resource('shared', 'id', [column('owner'), unique('slug')]),
+  resource(oddKeyed, 'Id', [unique('Schlüssel"'), column('n')]),
 ];
+
+const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+
+/** On the plain side; the synced one has it in its API. */
+export const uniqueIndexes: readonly string[] = resources.flatMap(({ name, columns }) =>
+  columns
+    .filter((each) => each.upsertKey === true)
+    .map((each) => `CREATE UNIQUE INDEX ON salesforce.${quoted(name)} (${quoted(each.name)})`),
+);
 
 /** Keys that the API and the plain table hand out: eighteen characters, as long as Salesforce's. */
 export function generatedKey(serial: number): string {
@@ -87,6 +114,11 @@ export const fixtures: readonly string[] = [
   'GRANT INSERT ON salesforce.restricted TO insert_only',
   'ALTER TABLE salesforce.owned ENABLE ROW LEVEL SECURITY',
   'CREATE POLICY own ON salesforce.owned USING (owner = current_user) WITH CHECK (owner = current_user)',
+  'REVOKE ALL ON salesforce.members FROM PUBLIC',
+  'GRANT ALL ON salesforce.members TO app',
+  'GRANT SELECT, INSERT ON salesforce.members TO insert_only',
+  'ALTER TABLE salesforce.shared ENABLE ROW LEVEL SECURITY',
+  'CREATE POLICY own ON salesforce.shared USING (owner = current_user) WITH CHECK (owner = current_user)',
 ];
 
 const contacts = `INSERT INTO salesforce.contacts VALUES
@@ -105,6 +137,10 @@ const odd = '"salesforce"."Ünïcode Tab""le"';
 /** Puts the same rows into either database, in place of whatever a case has left. */
 export const seeds: readonly string[] = [
   `TRUNCATE salesforce.contacts, salesforce.accounts, ${odd}, salesforce.restricted, salesforce.owned`,
+  `TRUNCATE salesforce.members, salesforce.shared, salesforce.${quoted(oddKeyed)}`,
+  `INSERT INTO salesforce.${quoted(oddKeyed)} VALUES ('k1', 'größer', 'alt')`,
+  `INSERT INTO salesforce.members VALUES ('m1', 'ann@x.io', 1, 10.50, 'Ann', 31), ('m2', 'bob@x.io', 2, 0, 'Bob', 42)`,
+  `INSERT INTO salesforce.shared VALUES ('s1', 'app', 'mine'), ('s2', 'writer', 'theirs')`,
   contacts,
   `INSERT INTO salesforce.accounts VALUES ('a1', 'Acme', 1, 'app'), ('a2', 'Bolt', 2, 'writer')`,
   `INSERT INTO ${odd} VALUES ('o1', '2020-02-02 02:02:02+00', 'näif', 'sel', 'odd', 7, '東京', 'former')`,
@@ -122,6 +158,9 @@ export const contents = [
   odd,
   'salesforce.restricted',
   'salesforce.owned',
+  'salesforce.members',
+  'salesforce.shared',
+  `salesforce.${quoted(oddKeyed)}`,
   'local.notes',
   'local.staging',
   'local.audit',

@@ -4,7 +4,7 @@ import { connect, ownPool } from '../support/database.js';
 import { startStack } from '../support/stack.js';
 import { type AcceptingApi, acceptingApi } from './api.js';
 import type { Side } from './case.js';
-import { contents, fixtures, generatedKey, resources, seeds } from './tables.js';
+import { contents, fixtures, generatedKey, resources, seeds, uniqueIndexes } from './tables.js';
 
 export interface World {
   readonly api: AcceptingApi;
@@ -60,6 +60,7 @@ export async function startWorld(): Promise<World> {
     await plain.query(statement);
     await synced.query(statement);
   }
+  for (const statement of uniqueIndexes) await plain.query(statement);
   const lines = async (pool: pg.Pool): Promise<readonly string[]> => {
     const { rows } = await pool.query<{ line: string }>(`SET time zone 'UTC'; ${contents}`).then(lastOf);
     return rows.map((row) => row.line).sort();

@@ -113,7 +113,8 @@ describe('describing', () => {
     expect(tables.get('caladan_crm_contacts')?.version).toBe('changed');
     expect(tables.get('caladan_crm_companies')).not.toHaveProperty('version');
     expect(tables.get('archive_old_deals')?.writes).toEqual({});
-    expect(Object.keys(tables.get('content_calendar_posts')?.writes ?? {})).toEqual(['insert', 'update', 'delete']);
+    const verbs = Object.keys(tables.get('content_calendar_posts')?.writes ?? {});
+    expect(verbs).toEqual(['insert', 'update', 'delete', 'upsert']);
   });
 
   it('plans the request that a write makes', async () => {

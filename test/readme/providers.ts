@@ -22,7 +22,7 @@ export async function providersMarkdown(root: string): Promise<string> {
   return ['| API | page | stand-in |', '|---|---|---|', ...lines].join('\n');
 }
 
-const verbs: readonly Verb[] = ['insert', 'update', 'delete'];
+const verbs: readonly Verb[] = ['insert', 'update', 'delete', 'upsert'];
 const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 
 interface Declared {
@@ -82,8 +82,8 @@ export async function limitsMarkdown(): Promise<string> {
   const lines: string[] = [];
   for (const name of await createRegistry().names()) lines.push(await line(name));
   return [
-    '| provider | INSERT | UPDATE | DELETE | all or nothing | API calls |',
-    '|---|---|---|---|---|---|',
+    '| provider | INSERT | UPDATE | DELETE | upsert | all or nothing | API calls |',
+    '|---|---|---|---|---|---|---|',
     ...lines,
   ].join('\n');
 }

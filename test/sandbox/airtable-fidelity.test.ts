@@ -151,6 +151,20 @@ describe('records', () => {
     const wrong = { performUpsert: { fieldsToMergeOn: ['Email'] }, records: [{ fields: { Email: 'x' } }] };
     expect(await client.call('PATCH', client.table(), wrong)).toMatchObject({ status: 422 });
   });
+
+  it('refuses to merge on no field, on more than three, and where several records match', async () => {
+    await client.create({ Name: 'Twin' }, { Name: 'Twin' });
+    const merging = (fieldsToMergeOn: readonly string[]) =>
+      client.call('PATCH', client.table(), {
+        performUpsert: { fieldsToMergeOn: [...fieldsToMergeOn] },
+        records: [{ fields: { Name: 'Twin', Score: 1, Visits: 1, Notes: 'x' } }],
+      });
+    for (const fields of [[], ['Name', 'Score', 'Visits', 'Notes'], ['Name']]) {
+      expect(await merging(fields)).toMatchObject({ status: 422, body: { error: { type: 'INVALID_REQUEST' } } });
+    }
+    const answer = await merging(['Name', 'Score']);
+    expect(object(answer.body)).toMatchObject({ createdRecords: idsOf(answer), updatedRecords: [] });
+  });
 });
 
 describe('refusals', () => {

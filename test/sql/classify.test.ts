@@ -53,16 +53,21 @@ describe('INSERT', () => {
 
   it('tells ON CONFLICT', () => {
     expect(insertOf('INSERT INTO t VALUES (1)').onConflict).toBeNull();
-    const nothing = { action: 'nothing', columns: [], constraint: null, set: [], hasWhere: false };
+    const nothing = { action: 'nothing', columns: [], constraint: null, target: null, set: [], hasWhere: false };
     expect(insertOf('INSERT INTO t VALUES (1) ON CONFLICT DO NOTHING').onConflict).toEqual(nothing);
     expect(insertOf('INSERT INTO t VALUES (1) ON CONFLICT (a, "B") DO NOTHING').onConflict).toEqual({
       ...nothing,
       columns: ['a', 'B'],
+      target: { start: 37, end: 45 },
     });
-    expect(insertOf('INSERT INTO t VALUES (1) ON CONFLICT (a, lower(b)) DO NOTHING').onConflict).toEqual(nothing);
+    expect(insertOf('INSERT INTO t VALUES (1) ON CONFLICT (a, lower(b)) DO NOTHING').onConflict).toEqual({
+      ...nothing,
+      target: { start: 37, end: 50 },
+    });
     expect(insertOf('INSERT INTO t VALUES (1) ON CONFLICT (a) WHERE b DO NOTHING').onConflict).toEqual({
       ...nothing,
       columns: ['a'],
+      target: { start: 37, end: 40 },
       hasWhere: true,
     });
     expect(insertOf('INSERT INTO t VALUES (1) ON CONFLICT ON CONSTRAINT "K" DO NOTHING').onConflict).toEqual({

@@ -172,6 +172,31 @@ describe('a mutation', () => {
 });
 
 describe('settling', () => {
+  test('an upsert is kept with its key, and has made what the API said was new', async () => {
+    const row = (key: string) => ({ key: null, values: { email: key }, idempotencyKey: `k-${key}` });
+    const insert = await journal.open(entry({ verb: 'insert', rows: [row('ins')] }));
+    const upsert = await journal.open(entry({ verb: 'upsert', conflict: ['email'], rows: ['made', 'found'].map(row) }));
+    await journal.markUnknown(insert, { settleAfterMs: 0 });
+    await journal.finish(pool, upsert, {
+      state: 'applied',
+      rows: [
+        { outcome: 'applied', key: 'made', created: true },
+        { outcome: 'applied', key: 'found', created: false },
+      ],
+    });
+    const [unsettled] = await journal.claimUnsettled(10, 60_000);
+    if (unsettled === undefined) throw new Error('nothing was claimed');
+    expect(await journal.claimedBy(pool, unsettled, ['made', 'found'])).toEqual({ keys: ['made'], twins: false });
+    await journal.finish(pool, unsettled.ticket, { state: 'undecided' });
+
+    const open = await journal.open(entry({ verb: 'upsert', conflict: ['email'], rows: [row('lost')] }));
+    await journal.markUnknown(open, { settleAfterMs: 0 });
+    const [lost] = await journal.claimUnsettled(10, 60_000);
+    expect(lost).toMatchObject({ verb: 'upsert', conflict: ['email'] });
+    await journal.finish(pool, lost?.ticket ?? open, { state: 'undecided' });
+    expect(await mutation(open.id)).toMatchObject({ verb: 'upsert', state: 'undecided' });
+  });
+
   test('a mutation of unknown outcome comes up when its time has come, with all that is needed to settle it', async () => {
     const ticket = await journal.open(entry({ rows: [{ key: 'u', values: { email: 'u' }, idempotencyKey: 'k-u' }] }));
     expect(await journal.claimUnsettled(10, 60_000)).toEqual([]);
@@ -193,6 +218,7 @@ describe('settling', () => {
         schema: 'salesforce',
         table: 'contacts',
         verb: 'update',
+        conflict: [],
         rows: [{ key: 'u', values: { email: 'u' }, idempotencyKey: 'k-u' }],
         sentAt: expect.any(Number),
         attempts: 0,

@@ -3,6 +3,7 @@ import { beforeAll, expect, test } from 'vitest';
 import {
   beginApply,
   beginWithLocks,
+  conflictLocks,
   isLockTimeout,
   lockKeys,
   lockSession,
@@ -95,4 +96,21 @@ test('two hundred keys are locked in one go, in one order by everybody', async (
     client.release();
   });
   await Promise.all(rounds);
+});
+
+test('upserts of one value take turns, whatever its case, and leave other values and records alone', async () => {
+  await withClients(async (a, b) => {
+    await beginWithLocks(a, conflictLocks(1, ['email'], ['["X@x.io"]']), 1000);
+    expect(await outcome(beginWithLocks(b, conflictLocks(1, ['email'], ['["x@X.io"]', '["y"]']), 20))).toBe(
+      'lock timeout',
+    );
+    await b.query('ROLLBACK');
+    const others = [
+      ...conflictLocks(1, ['email'], ['["y"]']),
+      ...conflictLocks(1, ['name'], ['["X@x.io"]']),
+      ...conflictLocks(2, ['email'], ['["X@x.io"]']),
+      ...lockKeys(1, ['["X@x.io"]']),
+    ];
+    expect(await outcome(beginWithLocks(b, others, 20))).toBe('done');
+  });
 });

@@ -5,9 +5,10 @@ import type { Resource } from '../../src/provider/index.js';
 import { type FreshnessPort, type ProxyOptions, startProxy } from '../../src/proxy/index.js';
 import { createAnalyser } from '../../src/sql/index.js';
 import { migrate, openJournal, tables, takeLease } from '../../src/store/index.js';
-import { WritePath, type WritePathOptions } from '../../src/write/index.js';
+import { startSettler, WritePath, type WritePathOptions } from '../../src/write/index.js';
 import { ownPool } from './database.js';
 import { startTestPostgres, type TestPostgres, type TestPostgresOptions } from './postgres.js';
+import { waitFor } from './wait.js';
 import { type WritableApi, writableApi } from './writable-api.js';
 
 export interface Stack {
@@ -20,6 +21,8 @@ export interface Stack {
   connections(): number;
   /** What the proxy logged as warning or error. */
   readonly complaints: string[];
+  /** Settles what is due until the condition holds; an entry as old as `certainAfter` milliseconds is certain. */
+  settle(certainAfter: number, until: () => Promise<boolean>): Promise<void>;
 }
 
 export interface StackOptions {
@@ -51,10 +54,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   };
   const log = { debug: () => {}, info: () => {}, warn: complain, error: complain };
   const lease = await takeLease(pool, { kind: 'test', onError: () => {} });
+  const journal = openJournal(pool, lease.id);
   const writes = new WritePath({
     pool,
     catalog,
-    journal: openJournal(pool, lease.id),
+    journal,
     session: () => api.session,
     log,
     maxInFlight: 10,
@@ -88,7 +92,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       lockTimeout: 2000,
       freshness: options.freshness ?? null,
       run: (session) => writes.run(session),
-      explain: (oid, verb) => writes.explain(oid, verb),
+      explain: (oid, verb, conflict) => writes.explain(oid, verb, conflict),
     },
     log,
     ...options.proxy,
@@ -106,6 +110,23 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     url: (user = 'app') => `postgres://${user}:${user}@127.0.0.1:${proxy.port}/upwrite`,
     connections: () => proxy.connections(),
     complaints,
+    settle: async (certainAfter, until) => {
+      const settler = startSettler({
+        pool,
+        catalog,
+        journal,
+        session: () => api.session,
+        known: writes.known,
+        log,
+        interval: 20,
+        timeout: 5000,
+        lockTimeout: 2000,
+        certainAfter,
+        giveUpAfter: 3_600_000,
+      });
+      await waitFor('the journal to be settled', until);
+      await settler.stop();
+    },
   };
 }
 

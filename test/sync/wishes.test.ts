@@ -163,6 +163,19 @@ test('a resync lists everything anew and removes what has gone without a trace',
   expect(await keys()).toHaveLength(250);
 });
 
+test('after a fortnight without a look everything is listed anew: the API has forgotten what was deleted', async () => {
+  const oid = await setUp(contacts());
+  fill(250);
+  const sync = await start();
+  await sync.firstSync;
+  await pool.query("INSERT INTO salesforce.contacts (id, email) VALUES ('zombie', 'x')");
+  await pool.query("UPDATE upwrite.tables SET last_synced_at = last_synced_at - interval '20 days'");
+  await sync.wake(oid);
+  await eventually(async () => ((await keys()).includes('zombie') ? undefined : true));
+  await until('live');
+  expect(await keys()).toHaveLength(250);
+});
+
 test('where the API lists no deletions a sweep beside the changes finds them, slice by slice', async () => {
   await setUp(contacts({ pull: { incremental: true, deletions: 'sweep' } }));
   fill(1000);

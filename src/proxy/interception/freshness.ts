@@ -156,8 +156,6 @@ export class FreshReads {
 
   /** What a statement reads that was prepared in SQL, or before the session was active. */
   async #lookUp(name: string): Promise<readonly RelationName[]> {
-    const known = this.#prepared.get(name);
-    if (known !== undefined) return known.relations;
     const { dialogue, port, encoding, standardStrings } = this.#session;
     const { rows } = await dialogue.run('SELECT statement FROM pg_catalog.pg_prepared_statements WHERE name = $1', [
       name,

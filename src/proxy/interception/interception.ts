@@ -6,6 +6,7 @@ import { serialize } from 'pg-protocol';
 import {
   type Analysis,
   type ClientEncoding,
+  type Mutation,
   mentionsStaleness,
   type RelationName,
   type Statement,
@@ -17,6 +18,8 @@ import {
   commandComplete,
   errorResponse,
   Front,
+  type ParseMessage,
+  parseMessage,
   portalSuspended,
   readBind,
   readExecute,
@@ -32,6 +35,7 @@ import { Performer } from './performer.js';
 import { type KnownPortal, type PortalResult, preparedStatement, Registry } from './registry.js';
 import { type MutationAnswer, Runner, type RunnerSession } from './runner.js';
 import { Script } from './script.js';
+import { upsertWithin } from './upsert.js';
 import { type Work, workOf } from './work.js';
 
 /** A text that begins a transaction. */
@@ -227,8 +231,8 @@ export class Interception implements Interceptor {
     const parse = readParse(message);
     if (parse === null) return 'pass';
     const analysis = this.#analysis(parse.text);
-    if (analysis === null) {
-      const begins = this.#runner.ownBlock && begin.test(parse.text.toString('latin1', 0, 100));
+    const begins = this.#runner.ownBlock && begin.test(parse.text.toString('latin1', 0, 100));
+    if (analysis === null || begins) {
       this.#registry.parsed(
         parse.name,
         begins ? { name: parse.name, work: { kind: 'begin' }, text: Buffer.from(parse.text), declaredTypes: [] } : null,
@@ -238,16 +242,38 @@ export class Interception implements Interceptor {
     const register = (known: Analysis): Verdict | Promise<Verdict> => {
       const only = known.kind === 'statements' && known.statements.length === 1 ? known.statements[0] : undefined;
       const work = only === undefined ? null : this.#workOf(only);
-      if (only?.kind === 'deallocate') this.#registry.deallocated(only.name);
-      this.#registry.parsed(
-        parse.name,
-        work === null
-          ? null
-          : { name: parse.name, work, text: Buffer.from(parse.text), declaredTypes: parse.parameterTypes },
-      );
+      if (only?.kind === 'deallocate') {
+        this.#registry.deallocated(only.name);
+        this.#fresh.closed(only.name);
+      }
+      if (only === undefined || work === null) {
+        this.#registry.parsed(parse.name, null);
+        return this.#fresh.active ? this.#parseFresh(parse.name, readsOf(known)) : 'pass';
+      }
+      const held = { ...parse, text: Buffer.from(parse.text) };
+      this.#registry.parsed(parse.name, { ...held, work, declaredTypes: parse.parameterTypes });
+      const upsert = upsertWithin(only);
+      if (upsert !== null) return this.#during((dialogue) => this.#parseUpsert(dialogue, held, upsert));
       return this.#fresh.active ? this.#parseFresh(parse.name, readsOf(known)) : 'pass';
     };
     return analysis instanceof Promise ? analysis.then(register) : register(analysis);
+  }
+
+  /** The database parses an upsert in the form that it can take; one that cannot be an API request fails here. */
+  async #parseUpsert(dialogue: Dialogue, parse: ParseMessage, upsert: Mutation): Promise<Verdict> {
+    const { pipeline } = this.#session;
+    if (pipeline.status === 'E' && !pipeline.executed) return 'pass';
+    try {
+      const { text } = parse;
+      const changed = await this.#performer.upsertText(upsert, text, { start: 0, end: text.length });
+      if (changed === null) return 'pass';
+      dialogue.send(parseMessage(parse.name, changed, parse.parameterTypes), serialize.flush());
+      this.#session.toClient(await dialogue.next());
+    } catch (error) {
+      this.#registry.parsed(parse.name, null);
+      this.#session.toClient(await this.#runner.fail(error));
+    }
+    return 'consumed';
   }
 
   #execute(message: Buffer): Verdict | Promise<Verdict> {

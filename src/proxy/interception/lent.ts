@@ -1,11 +1,11 @@
 /** One mutation's loan of the client's session: evaluation by savepoint and rollback, and the RETURNING list. */
 import { serialize } from 'pg-protocol';
-import type { SyncedTable } from '../../catalog/index.js';
-import { evaluationText, type Mutation, slice } from '../../sql/index.js';
+import { type SyncedTable, upsertSetting } from '../../catalog/index.js';
+import { type Change, changed, evaluationText, type Mutation } from '../../sql/index.js';
 import type { ConfirmedRow, EvaluatedRow, Evaluation, LentSession, MutationFacts } from '../../upstream/index.js';
 import { Back, bindMessage, parseMessage, textParameters } from '../../wire/index.js';
-import { type Cell, type Dialogue, forget, forgetNamed, namedStatement, ownName } from './dialogue.js';
-import { rowColumns } from './evaluation-sql.js';
+import { type Cell, type Dialogue, forget, forgetNamed, namedStatement, ownName, statement } from './dialogue.js';
+import { asciiJson, rowColumns } from './evaluation-sql.js';
 import { calledName, executeText, type PreparedCall, prepareText } from './prepared-call.js';
 import { ReturningList } from './returning.js';
 import { closeAnswers, closeSavepoint, openSavepoint, savepointAnswers } from './savepoint.js';
@@ -17,6 +17,8 @@ export interface LoanOptions {
   readonly mutation: Mutation;
   /** The text that the mutation's spans point into. */
   readonly text: Buffer;
+  /** What the database is given in place of a piece of the text. */
+  readonly change: Change | null;
   /** EXECUTE: how the mutation is called. */
   readonly call: PreparedCall | null;
   /** The parameter part of the client's Bind; null in the simple protocol. */
@@ -57,8 +59,8 @@ export class Loan implements LentSession {
     return Promise.resolve(this.#o.statementTimeout);
   }
 
-  async evaluate(keep: number): Promise<Evaluation> {
-    const { dialogue, mutation, table, text, facts } = this.#o;
+  async evaluate(keep: number, upserts?: string): Promise<Evaluation> {
+    const { dialogue, mutation, table, text, facts, change } = this.#o;
     const ours = rowColumns(mutation.targetAlias, table, facts.columns);
     const all = [...ours, ...this.#list.evaluationColumns()];
     dialogue.forwardNotices = this.#evaluations === 0;
@@ -66,7 +68,8 @@ export class Loan implements LentSession {
     dialogue.send(
       ...this.#ownParse(),
       ...openSavepoint(this.#o),
-      ...this.#parse(evaluationText(text, mutation, all.join(', '))),
+      ...(upserts === undefined ? [] : upsertsAre(upserts)),
+      ...this.#parse(evaluationText(text, mutation, all.join(', '), change)),
       bindMessage(ownName, ownName, this.#o.parameters ?? noParameters, []),
       serialize.describe({ type: 'P', name: ownName }),
       ...this.#inUtf8(),
@@ -76,7 +79,7 @@ export class Loan implements LentSession {
       ...closeSavepoint(),
       serialize.flush(),
     );
-    const evaluation = await this.#readEvaluation(ours.length);
+    const evaluation = await this.#readEvaluation(ours.length, upserts !== undefined);
     await closeAnswers(dialogue);
     dialogue.forwardNotices = true;
     return evaluation;
@@ -87,9 +90,9 @@ export class Loan implements LentSession {
    * the database tells it.
    */
   #ownParse(): Buffer[] {
-    const { call, parameters, text, mutation } = this.#o;
+    const { call, parameters, text, mutation, change } = this.#o;
     if (parameters !== null || call !== null) return [];
-    return [...forget(), parseMessage(ownName, slice(text, mutation.span), [])];
+    return [...forget(), parseMessage(ownName, changed(text, mutation.span, change), [])];
   }
 
   #parse(evaluation: Buffer): Buffer[] {
@@ -112,13 +115,14 @@ export class Loan implements LentSession {
     return namedStatement(helperName, `MOVE FORWARD ALL IN "${ownName}"`);
   }
 
-  async #readEvaluation(ours: number): Promise<Evaluation> {
+  async #readEvaluation(ours: number, hasUpserts: boolean): Promise<Evaluation> {
     const { dialogue } = this.#o;
     if (this.#o.parameters === null && this.#o.call === null) {
       await dialogue.forgotten();
       await dialogue.expect(Back.parseComplete);
     }
     await savepointAnswers(dialogue);
+    if (hasUpserts) await dialogue.statementAnswer();
     if (this.#o.call !== null) {
       await dialogue.forgotten();
       await dialogue.statementAnswer();
@@ -150,6 +154,11 @@ export class Loan implements LentSession {
   get rowDescription(): Buffer | null {
     return this.#list.description;
   }
+}
+
+/** Says which rows are which records; undone with the savepoint. */
+function upsertsAre(upserts: string): Buffer[] {
+  return statement(`SELECT pg_catalog.set_config('${upsertSetting}', $1, true)`, [asciiJson(upserts)]);
 }
 
 function evaluated(row: readonly Cell[], ours: number): EvaluatedRow {

@@ -1,12 +1,22 @@
 /** Does the statements that Upwrite deals with itself, the same way in either protocol. */
+import type { SyncedTable } from '../../catalog/index.js';
 import { raise } from '../../errors/index.js';
-import { type CopyFrom, type ExecutePrepared, type Explain, type Mutation, slice } from '../../sql/index.js';
+import {
+  type CopyFrom,
+  changed,
+  type ExecutePrepared,
+  type Explain,
+  type Mutation,
+  type Span,
+  slice,
+} from '../../sql/index.js';
 import { DatabaseRefusal } from '../../upstream/index.js';
 import { ExplainAddition } from './explain.js';
 import { charactersBefore, field, shiftPosition, withField } from './notice-fields.js';
 import { calledName, executePrefix } from './prepared-call.js';
 import type { KnownStatement } from './registry.js';
-import type { MutationAnswer, Runner, RunnerSession } from './runner.js';
+import type { MutationAnswer, MutationInput, Runner, RunnerSession } from './runner.js';
+import { isUpsert, keyAsTarget, planUpsert, type Upsert } from './upsert.js';
 import type { Refused } from './work.js';
 
 /** What comes with a mutation besides its text. */
@@ -32,7 +42,28 @@ export class Performer {
   async mutation(mutation: Mutation, text: Buffer, frame: CallFrame = simpleFrame): Promise<MutationAnswer | null> {
     const facts = await this.#runner.look(mutation.target);
     if (facts.table === null) return null;
-    return this.#runner.run({ mutation, text, call: null, ...frame }, facts, facts.table);
+    const upsert = this.#upsertOf(mutation, text, facts.table);
+    return this.#runner.run({ mutation, text, upsert, call: null, ...frame }, facts, facts.table);
+  }
+
+  /**
+   * An upsert as the database is to see it, within a span of its text; null where it is the database's own. Refuses what
+   * cannot be one API request.
+   */
+  async upsertText(mutation: Mutation, text: Buffer, span: Span): Promise<Buffer | null> {
+    const { table } = await this.#runner.look(mutation.target);
+    if (table === null) return null;
+    return changed(text, span, this.#upsertOf(mutation, text, table)?.change ?? null);
+  }
+
+  #upsertOf(mutation: Mutation, text: Buffer, table: SyncedTable): MutationInput['upsert'] {
+    if (!isUpsert(mutation)) return null;
+    return { upsert: this.#planned(mutation, table), change: keyAsTarget(mutation, table, text, this.#session.utf8) };
+  }
+
+  #planned(mutation: Mutation, table: SyncedTable): Upsert {
+    const plan = planUpsert(mutation, table);
+    return plan.kind === 'upsert' ? plan : this.refuse(plan, table);
   }
 
   /** EXECUTE of a mutation prepared in SQL or by a Parse; `text` holds the EXECUTE. */
@@ -55,7 +86,8 @@ export class Performer {
       types: rows.map((row) => row[0]?.toString('utf8') ?? ''),
       arguments: execute.arguments === null ? Buffer.alloc(0) : slice(text, execute.arguments),
     };
-    const input = { mutation, text: known.text, call, parameters: null, parameterTypes: [], resultFormats };
+    const upsert = this.#upsertOf(mutation, known.text, facts.table);
+    const input = { mutation, text: known.text, upsert, call, parameters: null, parameterTypes: [], resultFormats };
     try {
       return await this.#runner.run(input, facts, facts.table);
     } catch (error) {
@@ -97,20 +129,24 @@ export class Performer {
 
   /** The lines that go under the plan; null where the table is not a synced one. */
   async explanation(explain: Explain): Promise<ExplainAddition | null> {
-    const { table } = await this.#runner.look(explain.mutation.target);
+    const { mutation } = explain;
+    const { table } = await this.#runner.look(mutation.target);
     if (table === null) return null;
-    return new ExplainAddition(this.#session.port.explain(table.oid, explain.mutation.verb));
+    const conflict = isUpsert(mutation) ? this.#planned(mutation, table).conflict : [];
+    const verb = isUpsert(mutation) ? 'upsert' : mutation.verb;
+    return new ExplainAddition(this.#session.port.explain(table.oid, verb, conflict));
   }
 
-  refuse(refused: Refused): never {
+  refuse(refused: Refused, known?: SyncedTable): never {
     const { catalog } = this.#session.port;
     const target = refused.targets[0];
     const table =
-      target === undefined
+      known ??
+      (target === undefined
         ? undefined
         : target.schema === null
           ? catalog.named(target.name)[0]
-          : catalog.find(target.schema, target.name);
+          : catalog.find(target.schema, target.name));
     return raise('unsupported', {
       params: { what: refused.what, table: target?.name ?? '', provider: table?.provider ?? '' },
       detail: 'It cannot be one API request. Nothing was sent.',

@@ -1,7 +1,7 @@
 /** The prepared statements and portals of a session that Upwrite deals with itself. All others are unknown here. */
 import type { Prepare } from '../../sql/index.js';
 import type { BindMessage } from '../../wire/index.js';
-import { type Begin, mutationWork, type Work } from './work.js';
+import type { Begin, Work } from './work.js';
 
 export interface KnownStatement {
   readonly name: string;
@@ -14,7 +14,7 @@ export interface KnownStatement {
 
 /** The statement that a PREPARE in `text` makes. */
 export function preparedStatement(prepare: Prepare, text: Buffer): KnownStatement {
-  return { name: prepare.name, work: mutationWork(prepare.mutation), text, declaredTypes: [] };
+  return { name: prepare.name, work: prepare.mutation, text, declaredTypes: [] };
 }
 
 /** What is left to hand out of a portal that has run. */

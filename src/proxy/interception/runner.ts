@@ -2,7 +2,7 @@
 import { serialize } from 'pg-protocol';
 import type { SyncedTable } from '../../catalog/index.js';
 import { type Fault, FaultError, fault, raise } from '../../errors/index.js';
-import { type CopyFrom, type Mutation, quoteIdentifier, type RelationName } from '../../sql/index.js';
+import { type Change, type CopyFrom, type Mutation, quoteIdentifier, type RelationName } from '../../sql/index.js';
 import { DatabaseRefusal, type MutationFacts, SessionGone } from '../../upstream/index.js';
 import { Back, errorResponse, noticeResponse, parseMessage } from '../../wire/index.js';
 import type { ProxyLog } from '../options.js';
@@ -14,6 +14,7 @@ import { namedColumns } from './evaluation-sql.js';
 import { Loan } from './lent.js';
 import { field } from './notice-fields.js';
 import type { PreparedCall } from './prepared-call.js';
+import type { Upsert } from './upsert.js';
 
 /** What the session looks like to a statement that runs in it now. */
 export interface SessionFacts {
@@ -30,6 +31,8 @@ export interface MutationInput {
   readonly mutation: Mutation;
   /** The text that the mutation's spans point into. */
   readonly text: Buffer;
+  /** The upsert that it is, and what the database is given in place of a piece of the text; null where it is none. */
+  readonly upsert: { readonly upsert: Upsert; readonly change: Change | null } | null;
   /** EXECUTE: how the mutation is called, with its arguments. */
   readonly call: PreparedCall | null;
   readonly parameters: Buffer | null;
@@ -96,10 +99,11 @@ export class Runner {
     const inTransaction = await this.#admit(mutation.verb.toUpperCase(), table);
     const loan = new Loan({
       dialogue,
-      facts: mutationFacts(mutation, table, facts, inTransaction),
+      facts: mutationFacts(input, table, facts, inTransaction),
       table,
       mutation,
       text: input.text,
+      change: input.upsert?.change ?? null,
       call: input.call,
       parameters: input.parameters,
       parameterTypes: input.parameterTypes,
@@ -132,6 +136,7 @@ export class Runner {
         columns: copy.columns ?? table.columnNames,
         defaults: [],
         onConflict: 'error',
+        conflict: [],
         inTransaction,
         role: facts.role,
         application: facts.application,
@@ -239,17 +244,19 @@ export class Runner {
 }
 
 function mutationFacts(
-  mutation: Mutation,
+  { mutation, upsert }: MutationInput,
   table: SyncedTable,
   facts: SessionFacts,
   inTransaction: boolean,
 ): MutationFacts {
+  const action = mutation.insert?.onConflict?.action;
   return {
-    verb: mutation.verb,
+    verb: upsert === null ? mutation.verb : 'upsert',
     tableOid: table.oid,
     columns: namedColumns(mutation, table),
     defaults: mutation.insert?.defaults ?? [],
-    onConflict: mutation.insert?.onConflict?.action === 'nothing' ? 'nothing' : 'error',
+    onConflict: action ?? 'error',
+    conflict: upsert?.upsert.conflict ?? [],
     inTransaction,
     role: facts.role,
     application: facts.application,

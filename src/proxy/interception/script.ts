@@ -4,7 +4,7 @@
  * Source: PostgreSQL manual, "Multiple Statements in a Simple Query".
  */
 import { serialize } from 'pg-protocol';
-import { type Span, type Statement, slice } from '../../sql/index.js';
+import { type Mutation, type Span, type Statement, slice } from '../../sql/index.js';
 import { DatabaseRefusal, SessionGone } from '../../upstream/index.js';
 import { Back, commandComplete, Front, frame } from '../../wire/index.js';
 import type { Verdict } from '../client-pump.js';
@@ -15,6 +15,7 @@ import type { Performer } from './performer.js';
 import { calledName } from './prepared-call.js';
 import { preparedStatement, type Registry } from './registry.js';
 import type { MutationAnswer, Runner, RunnerSession } from './runner.js';
+import { isUpsert } from './upsert.js';
 import type { Work } from './work.js';
 
 export interface ScriptOptions {
@@ -34,6 +35,8 @@ type Step =
       readonly control: string | null;
       /** Prepared statements that are gone once it has run; null for all. */
       readonly deallocated: readonly (string | null)[];
+      /** What the database is given, where that is not the span's own bytes. */
+      readonly bytes?: Buffer;
     }
   | { readonly kind: 'work'; readonly work: Work; readonly span: Span };
 
@@ -157,14 +160,29 @@ export class Script {
         const answer = known === undefined ? null : await performer.execute(work, text, known);
         return this.#answered(dialogue, answer, asText);
       }
-      case 'explain':
-        return this.#runText(dialogue, asText, several, await performer.explanation(work));
+      case 'explain': {
+        const addition = await performer.explanation(work);
+        return this.#runText(
+          dialogue,
+          { ...asText, ...(await this.#upsertText(work.mutation, span)) },
+          several,
+          addition,
+        );
+      }
       case 'prepare': {
-        const failed = await this.#runText(dialogue, asText, several);
+        const step = { ...asText, ...(await this.#upsertText(work.mutation, span)) };
+        const failed = await this.#runText(dialogue, step, several);
         if (!failed) registry.parsed(work.name, preparedStatement(work, text));
         return failed;
       }
     }
+  }
+
+  /** What the database is given in place of a statement that holds an upsert. */
+  async #upsertText(mutation: Mutation, span: Span): Promise<{ readonly bytes?: Buffer }> {
+    const { performer, text } = this.#o;
+    const bytes = isUpsert(mutation) ? await performer.upsertText(mutation, text, span) : null;
+    return bytes === null ? {} : { bytes };
   }
 
   async #answered(dialogue: Dialogue, answer: MutationAnswer | null, asText: TextStep): Promise<boolean> {
@@ -191,7 +209,7 @@ export class Script {
       return true;
     const hadOwnBlock = runner.ownBlock;
     const before = charactersBefore(text, step.span.start, session.utf8);
-    const query = frame(Front.query, Buffer.concat([slice(text, step.span), nul]));
+    const query = frame(Front.query, Buffer.concat([step.bytes ?? slice(text, step.span), nul]));
     const result = await dialogue.relayQuery(query, (message) => {
       if (message[0] === Back.error) return shiftPosition(message, before);
       // The client's own BEGIN inside a block that is only Upwrite's: no reason to warn.

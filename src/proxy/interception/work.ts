@@ -25,7 +25,6 @@ export interface Begin {
 export type Work = Mutation | Refused | Explain | CopyFrom | Prepare | ExecutePrepared;
 
 const plainHint = 'Write a plain INSERT, UPDATE or DELETE of the table: each becomes one API request.';
-const upsertHint = 'Use INSERT … ON CONFLICT DO NOTHING, followed by an UPDATE.';
 const analyzeHint = 'Use EXPLAIN without ANALYZE, which shows the API request and sends nothing.';
 
 export interface WorkContext {
@@ -39,7 +38,7 @@ export interface WorkContext {
 export function workOf(statement: Statement, context: WorkContext): Work | null {
   switch (statement.kind) {
     case 'mutation':
-      return context.candidate(statement.target) ? mutationWork(statement) : null;
+      return context.candidate(statement.target) ? statement : null;
     case 'unsplittable': {
       const targets = statement.targets.filter((target) => context.candidate(target));
       return targets.length === 0 ? null : { kind: 'refused', what: statement.what, targets, hint: plainHint };
@@ -57,10 +56,4 @@ export function workOf(statement: Statement, context: WorkContext): Work | null 
     default:
       return null;
   }
-}
-
-/** An upsert may be an insert and an update, which no API here takes in one request. */
-export function mutationWork(mutation: Mutation): Mutation | Refused {
-  if (mutation.insert?.onConflict?.action !== 'update') return mutation;
-  return { kind: 'refused', what: 'INSERT … ON CONFLICT DO UPDATE', targets: [mutation.target], hint: upsertHint };
 }

@@ -11,11 +11,12 @@ import type { Migration } from './migration.js';
 import { records } from './records.js';
 import { sync } from './sync.js';
 import { tables } from './tables.js';
+import { upserts } from './upserts.js';
 import { webhooks } from './webhooks.js';
 
 export type { Migration } from './migration.js';
 
-export const migrations: readonly Migration[] = [journal, tables, sync, webhooks, records];
+export const migrations: readonly Migration[] = [journal, tables, upserts, sync, webhooks, records];
 
 /**
  * Run at the end of every step: whatever a database's default privileges gave to others is taken back, and every role

@@ -33,6 +33,8 @@ interface SendOptions {
   /** Milliseconds for an answer. */
   readonly patience?: number;
   readonly signal?: AbortSignal;
+  /** Upsert: the columns by which records are found. */
+  readonly conflict?: readonly string[];
 }
 
 export async function send(
@@ -48,6 +50,7 @@ export async function send(
       serial += 1;
       return { key, values, idempotencyKey: `conformance-${process.pid}-${serial}` };
     }),
+    ...(options.conflict === undefined ? {} : { conflict: options.conflict }),
     deadline: Date.now() + (options.patience ?? 10_000),
   };
   const sentAt = Date.now();

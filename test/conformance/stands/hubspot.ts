@@ -121,7 +121,7 @@ function actionOf(trouble: Trouble): FaultAction {
 }
 
 function isWrite({ method, path }: { readonly method: string; readonly path: string }): boolean {
-  return method === 'POST' && /^\/crm\/v3\/objects\/contacts(\/batch\/(create|update|archive))?$/.test(path);
+  return method === 'POST' && /^\/crm\/v3\/objects\/contacts(\/batch\/(create|update|archive|upsert))?$/.test(path);
 }
 
 function stand(sandbox: HubspotSandbox): Stand {
@@ -153,10 +153,11 @@ function stand(sandbox: HubspotSandbox): Stand {
       'tickets_deals',
       'shipments_contacts',
     ],
-    limits: { insert: 1, update: 100, delete: 100 },
+    limits: { insert: 1, update: 100, delete: 100, upsert: 100 },
     pageSize: options.searchPage,
     mark: 'jobtitle',
     readOnly: 'lastmodifieddate',
+    upsertBy: 'loyalty_number',
     fresh: (mark) => ({
       email: `${mark.replaceAll(' ', '.')}@example.com`,
       lastname: `Name of ${mark}`,
@@ -181,9 +182,9 @@ function stand(sandbox: HubspotSandbox): Stand {
         sandbox.faults.add({ path: '/crm/v3/objects/*', times, action });
         return;
       }
-      // A single create and a batch one: whichever comes first meets it.
-      for (const path of ['/crm/v3/objects/contacts', '/crm/v3/objects/contacts/batch/create']) {
-        sandbox.faults.add({ method: 'POST', path, times, action });
+      // A single create and the batches that make records: whichever comes first meets it.
+      for (const kind of ['', '/batch/create', '/batch/upsert']) {
+        sandbox.faults.add({ method: 'POST', path: `/crm/v3/objects/contacts${kind}`, times, action });
       }
     },
     expireToken: () => sandbox.expireTokens(),

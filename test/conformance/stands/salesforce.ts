@@ -10,6 +10,7 @@ import type { Exceptions, Kept, Refusal, Stand, Trouble } from '../stand.js';
 
 const options = { contacts: 5, accounts: 3, invoiceItems: 2, pageSize: 50 };
 const collections = '/services/data/v62.0/composite/sobjects';
+const upserts = `${collections}/Contact/External_Id__c`;
 
 const refusals: readonly Refusal[] = [
   {
@@ -106,7 +107,8 @@ function actionOf(trouble: Trouble): FaultAction {
 }
 
 function isWrite(entry: { readonly method: string; readonly path: string }): boolean {
-  return entry.path.split('?')[0] === collections && ['POST', 'PATCH', 'DELETE'].includes(entry.method);
+  const path = entry.path.split('?')[0] ?? '';
+  return (path === collections && ['POST', 'PATCH', 'DELETE'].includes(entry.method)) || path === upserts;
 }
 
 function stand(sandbox: SalesforceSandbox): Stand {
@@ -127,10 +129,11 @@ function stand(sandbox: SalesforceSandbox): Stand {
     ],
     table: 'contacts',
     tables: ['accounts', 'contacts', 'invoice_items'],
-    limits: { insert: 200, update: 200, delete: 200 },
+    limits: { insert: 200, update: 200, delete: 200, upsert: 200 },
     pageSize: options.pageSize,
     mark: 'department',
     readOnly: 'system_modstamp',
+    upsertBy: 'external_id',
     fresh: (mark) => ({ last_name: `Name of ${mark}`, department: mark }),
     refusals,
     kept,
@@ -149,8 +152,8 @@ function stand(sandbox: SalesforceSandbox): Stand {
     missingKey: '003000000000999AAA',
     writes: () => sandbox.requests.list().filter(isWrite).length,
     trouble: (trouble, { times = 1, reads = false } = {}) => {
-      const path = reads ? '/services/data/*' : collections;
-      sandbox.faults.add({ path, times, action: actionOf(trouble) });
+      const paths = reads ? ['/services/data/*'] : [collections, upserts];
+      for (const path of paths) sandbox.faults.add({ path, times, action: actionOf(trouble) });
     },
     expireToken: () => sandbox.expireTokens(),
     advance: (millis) => sandbox.clock.advance(millis),

@@ -16,6 +16,7 @@ import { sqlalchemy } from './sqlalchemy.js';
 import { copies, cursors, prepared } from './statements.js';
 import { errors, privileges, transactions } from './transactions.js';
 import { typeorm } from './typeorm.js';
+import { upserts } from './upserts.js';
 import { values } from './values.js';
 
 export const areas: Readonly<Record<string, readonly Case[]>> = {
@@ -40,4 +41,5 @@ export const areas: Readonly<Record<string, readonly Case[]>> = {
   COPY: copies,
   'PREPARE and EXECUTE': prepared,
   cursors,
+  upserts,
 };

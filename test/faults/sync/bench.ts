@@ -102,7 +102,9 @@ export class SyncBench {
     await pool.end();
   }
 
+  /** SIGKILL to the postmaster, if it runs. */
   killDatabase(): void {
+    if (this.#databaseIsDown) return;
     this.#databaseIsDown = true;
     process.kill(this.server.pid(), 'SIGKILL');
   }

@@ -84,6 +84,9 @@ export async function syncRun(bench: SyncBench, seed: number, run: number): Prom
   await bench.change(changes(next, `run ${run}`, 40));
   const [clock] = await bench.query<{ now: string }>('SELECT clock_timestamp()::text AS now');
   const before = bench.pages().length;
+  // A first listing, into an empty table, or one that takes the place of what is there.
+  const fresh = next() < 0.5;
+  if (fresh) await bench.empty();
   await bench.query('UPDATE upwrite.table_details SET restart = true');
   await bench.query(
     "SELECT upwrite_jobs.add_job('sync', json_build_object('table', table_oid::bigint, 'failures', 0), max_attempts := 32767, job_key := 'sync:' || table_oid) FROM upwrite.tables",
