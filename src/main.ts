@@ -12,10 +12,12 @@ import {
   stopRequested,
   tableSqlCommand,
 } from './cli/index.js';
-import { parseDatabaseUrl } from './config/index.js';
+import { type ConnectionConfig, type LoadedConfig, parseDatabaseUrl } from './config/index.js';
+import { SettingError } from './errors/index.js';
+import { applyCommand, dropCommand, planCommand, releaseCommand } from './main/definition-commands.js';
 import { operateOptions } from './main/operate.js';
 import { encryptionKeys, keyVariable } from './main/shared.js';
-import { createKit, createRegistry, type Registry, silentLog } from './provider/index.js';
+import { createKit, createRegistry, type Registry, type Session, silentLog } from './provider/index.js';
 import { createLog } from './telemetry/index.js';
 
 const io: Io = {
@@ -103,6 +105,23 @@ function version(): string {
   return typeof found === 'string' ? found : 'unknown';
 }
 
+/** Looks at a connection's API. What its provider says against the configuration gets its line. */
+async function look<T>(
+  registry: Registry,
+  connection: ConnectionConfig,
+  loaded: LoadedConfig,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const provider = await registry.load(connection.provider);
+  const kit = createKit({ connection: connection.name, provider: provider.name, log: silentLog });
+  try {
+    return await work(provider.configure(connection.settings).open(kit));
+  } catch (error) {
+    if (error instanceof SettingError) throw loaded.errorAt(error.path, error.reason);
+    throw error instanceof Error && error.name === 'Error' ? loaded.connectionError(connection.name, error) : error;
+  }
+}
+
 async function main(): Promise<number> {
   const registry = createRegistry();
   const providers = await registry.names();
@@ -118,16 +137,11 @@ async function main(): Promise<number> {
       [
         'check',
         checkCommand({
-          checkConnection: async (connection, loaded, signal) => {
-            const provider = await registry.load(connection.provider);
-            const kit = createKit({ connection: connection.name, provider: provider.name, log: silentLog });
-            try {
-              return await provider.configure(connection.settings).open(kit).check(signal);
-            } catch (error) {
-              throw error instanceof Error && error.name === 'Error'
-                ? loaded.connectionError(connection.name, error)
-                : error;
-            }
+          checkConnection: (connection, loaded, signal) =>
+            look(registry, connection, loaded, (session) => session.check(signal)),
+          checkConditions: async (connection, loaded, signal) => {
+            const { conditionsOf } = await import('./main/where.js');
+            return look(registry, connection, loaded, (session) => conditionsOf(connection, session, signal));
           },
           further: async function* (config) {
             const { webhookFindings } = await import('./main/check-webhooks.js');
@@ -136,6 +150,10 @@ async function main(): Promise<number> {
         }),
       ],
       ['table-sql', tableSqlCommand],
+      ['plan', planCommand(registry)],
+      ['apply', applyCommand(registry)],
+      ['drop', dropCommand],
+      ['release', releaseCommand],
       ['demo', demoCommand(registry)],
     ]),
   });

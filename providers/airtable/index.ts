@@ -16,6 +16,7 @@ import {
 } from '../../src/provider/index.js';
 import { AirtableClient } from './client.js';
 import { type AirtableConfig, parseConfig } from './config.js';
+import { formulaOf } from './filter.js';
 import { webhooksOf } from './hooks.js';
 import { findEqual, holds } from './match.js';
 import { createdAfter, pull, readRecords } from './pull.js';
@@ -154,6 +155,7 @@ function open(config: AirtableConfig, kit: Kit): Session {
       asFaults(kit, findInserted(client, kit, batch, sentAt, signal, taken)),
     findUpserted: (batch, signal) => asFaults(kit, findUpserted(client, batch, signal)),
     holds,
+    narrowing: formulaOf,
     webhooks: webhooksOf(client, (work) => asFaults(kit, work)),
     check: (signal) => asFaults(kit, check(client, signal)),
   };

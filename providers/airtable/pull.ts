@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { FaultError, fault } from '../../src/errors/index.js';
 import type { Cursor, Page, Rec, Resource } from '../../src/provider/index.js';
 import type { AirtableClient, Answered, ClientCall } from './client.js';
+import { formulaOf } from './filter.js';
 import { toRec } from './mapping.js';
 import { createdField, idField, splitObject } from './resources.js';
 import { RequestRefused } from './transport.js';
@@ -159,7 +160,11 @@ export function pull(
     const next = (at: string, from: string): Position => ({ ...position, offset: at, from });
     return pages(client, resource, run, { next, end }, signal);
   }
-  const run = { formula: undefined, offset: position?.offset ?? null, from: position?.from ?? null };
+  const run = {
+    formula: formulaOf(resource) ?? undefined,
+    offset: position?.offset ?? null,
+    from: position?.from ?? null,
+  };
   const next = (at: string, from: string): Position => ({ phase: 'full', offset: at, from });
   return pages(client, resource, run, { next, end }, signal);
 }

@@ -16,6 +16,7 @@ import { findAssociations, pullAssociations, readAssociations, writeAssociations
 import { HubspotClient, Unreadable } from './client.js';
 import { type HubspotConfig, parseConfig } from './config.js';
 import { RequestRefused } from './errors.js';
+import { groupsOf, groupWords } from './filter.js';
 import { webhooksOf } from './hooks.js';
 import { findInserted } from './inserted.js';
 import { matches } from './mapping.js';
@@ -152,6 +153,10 @@ function open(config: HubspotConfig, kit: Kit): Session {
         kit,
         isAssociation(batch.resource) ? findAssociations(reading, batch) : findInserted(reading, kit, batch, sentAt),
       );
+    },
+    narrowing: (resource) => {
+      const groups = isAssociation(resource) ? null : groupsOf(resource);
+      return groups === null ? null : groupWords(groups);
     },
     webhooks: webhooksOf(config),
     findUpserted: (batch, signal) => asFaults(kit, findUpserted({ client, resource: batch.resource, signal }, batch)),

@@ -12,6 +12,7 @@ import type { Cursor, Page, Rec, Resource } from '../../src/provider/index.js';
 import { type ApiRecord, batchSchema, listSchema, searchSchema } from './answers.js';
 import type { HubspotClient } from './client.js';
 import { RequestRefused } from './errors.js';
+import { type Groups, groupsOf, type SearchFilter } from './filter.js';
 import { toRec } from './mapping.js';
 import { batchLimit } from './resources.js';
 
@@ -41,6 +42,8 @@ const marks = { archivedFrom: moment, archiveDue: moment };
 const cursorSchema = z.discriminatedUnion('phase', [
   /** In a full listing, begun at this time, behind this page. */
   z.object({ phase: z.literal('full'), after: token.nullable(), from: moment }),
+  /** In a full listing of what a condition leaves, which only the search knows: behind the record of this id. */
+  z.object({ phase: z.literal('narrowed'), afterId: idText, from: moment }),
   /** Between two runs. */
   z.object({ phase: z.literal('settled'), at: moment, ...marks }),
   /**
@@ -61,6 +64,7 @@ const cursorSchema = z.discriminatedUnion('phase', [
 
 type Position = z.output<typeof cursorSchema>;
 type InFull = Extract<Position, { phase: 'full' }>;
+type InNarrowed = Extract<Position, { phase: 'narrowed' }>;
 type InChanges = Extract<Position, { phase: 'changes' }>;
 type InArchive = Extract<Position, { phase: 'archived' }>;
 
@@ -143,11 +147,9 @@ interface Found {
 }
 
 interface Query {
-  readonly filters: readonly {
-    readonly field: string;
-    readonly operator: 'GTE' | 'LTE' | 'GT';
-    readonly value: string;
-  }[];
+  readonly filters: readonly SearchFilter[];
+  /** Alternatives, each together with the filters. */
+  readonly groups?: Groups;
   readonly sort: string;
   readonly limit?: number;
   readonly fields?: readonly string[];
@@ -155,15 +157,11 @@ interface Query {
 
 /** One search of at most 200 records. */
 export async function searchFor({ client, resource, signal }: Reading, query: Query): Promise<Found> {
+  const groups = (query.groups ?? [[]]).map((group) => [...group, ...query.filters]);
   const request = (after: string | undefined) => ({
-    filterGroups:
-      query.filters.length === 0
-        ? []
-        : [
-            {
-              filters: query.filters.map(({ field, operator, value }) => ({ propertyName: field, operator, value })),
-            },
-          ],
+    filterGroups: groups
+      .filter((group) => group.length > 0)
+      .map((group) => ({ filters: group.map(({ field, ...filter }) => ({ propertyName: field, ...filter })) })),
     sorts: [query.sort],
     properties: [...(query.fields ?? [...fieldsOf(resource), mergedField])],
     limit: query.limit ?? searchPage,
@@ -184,9 +182,9 @@ export async function searchFor({ client, resource, signal }: Reading, query: Qu
 }
 
 /** How many records there are, for progress; undefined where the object cannot be searched. */
-async function count(reading: Reading): Promise<number | undefined> {
+async function count(reading: Reading, groups: Groups = [[]]): Promise<number | undefined> {
   try {
-    return (await searchFor(reading, { filters: [], sort: 'hs_object_id', limit: 1, fields: [] })).total;
+    return (await searchFor(reading, { filters: [], groups, sort: 'hs_object_id', limit: 1, fields: [] })).total;
   } catch (error) {
     if (error instanceof RequestRefused) return undefined;
     throw error;
@@ -218,6 +216,30 @@ async function* pullAll(reading: Reading, start: InFull | null): AsyncGenerator<
         : { phase: 'full', after: null, from: listed.at };
     yield { ...toPage(resource, listed.records, next, last), ...(total === undefined ? {} : { total }) };
     if (next.phase !== 'full' || last) return;
+    position = next;
+  }
+}
+
+/**
+ * Everything that the groups leave, by id. The search is behind by seconds: what it does not know yet has changed since
+ * the listing began, and comes with the changes.
+ */
+async function* pullNarrowed(reading: Reading, groups: Groups, start: InNarrowed | null): AsyncGenerator<Page> {
+  const { resource } = reading;
+  const total = start === null ? await count(reading, groups) : undefined;
+  let position = start;
+  for (;;) {
+    const behind: SearchFilter = { field: 'hs_object_id', operator: 'GT', value: position?.afterId ?? '0' };
+    const found: Found = await searchFor(reading, { filters: [behind], groups, sort: 'hs_object_id' });
+    const from: number = position?.from ?? found.at;
+    const lastRecord = found.records.at(-1);
+    const last = !found.more || lastRecord === undefined;
+    const restart: Position = resource.pull.incremental
+      ? { phase: 'settled', at: from, archivedFrom: from, archiveDue: 0 }
+      : { phase: 'full', after: null, from: found.at };
+    const next: Position = last ? restart : { phase: 'narrowed', afterId: lastRecord.id, from };
+    yield { ...toPage(resource, found.records, next, last), ...(total === undefined ? {} : { total }) };
+    if (last || next.phase !== 'narrowed') return;
     position = next;
   }
 }
@@ -302,7 +324,10 @@ async function* pullArchived(reading: Reading, start: InArchive): AsyncGenerator
 /** Pages of everything, or of the changes after a cursor. */
 export function pull(reading: Reading, since: Cursor | null): AsyncIterable<Page> {
   const position = since === null ? null : parseCursor(since);
-  return position === null || position.phase === 'full' ? pullAll(reading, position) : pullChanges(reading, position);
+  if (position?.phase === 'full') return pullAll(reading, position);
+  if (position !== null && position.phase !== 'narrowed') return pullChanges(reading, position);
+  const groups = groupsOf(reading.resource);
+  return groups === null ? pullAll(reading, null) : pullNarrowed(reading, groups, position);
 }
 
 /** Single records. The id of a merged record leads to another one, which is not the record asked for. */

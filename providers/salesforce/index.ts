@@ -15,6 +15,7 @@ import {
 } from '../../src/provider/index.js';
 import { RequestRefused, SalesforceClient } from './client.js';
 import { parseConfig, type SalesforceConfig } from './config.js';
+import { soqlCondition } from './filter.js';
 import { matches } from './mapping.js';
 import { createdSince, pull, read } from './pull.js';
 import { chooseObjects, describeSchema, globalSchema, tableNames, toResource } from './resources.js';
@@ -153,6 +154,7 @@ function open(config: SalesforceConfig, kit: Kit): Session {
       asFaults(kit, findInserted(client, kit, batch, sentAt, signal, taken)),
     findUpserted: (batch, signal) => asFaults(kit, findUpserted(client, batch, signal)),
     holds: matches,
+    narrowing: soqlCondition,
     check: (signal) => asFaults(kit, check(client, signal)),
   };
 }

@@ -9,6 +9,7 @@ import type { Connection } from 'jsforce/lib/core.js';
 import { z } from 'zod';
 import type { Cursor, Page, Rec, Resource } from '../../src/provider/index.js';
 import { type Answered, RequestRefused, type SalesforceClient } from './client.js';
+import { soqlCondition } from './filter.js';
 import { type ApiRecord, isoTime, longId, toRec } from './mapping.js';
 
 /** Salesforce's largest query batch, and the most records of one collections retrieve. */
@@ -146,10 +147,16 @@ function isoAt(millis: number): string {
 }
 
 /** How many records there are, for progress; undefined when Salesforce does not count them in time. */
-async function count(client: SalesforceClient, resource: Resource, signal: AbortSignal): Promise<number | undefined> {
+async function count(
+  client: SalesforceClient,
+  resource: Resource,
+  condition: string | null,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const where = condition === null ? '' : ` WHERE ${condition}`;
   try {
     const { value } = await client.call({ verb: 'read', signal }, (connection) =>
-      runQuery(connection, `SELECT COUNT() FROM ${resource.object}`, false),
+      runQuery(connection, `SELECT COUNT() FROM ${resource.object}${where}`, false),
     );
     return value.totalSize;
   } catch (error) {
@@ -165,11 +172,13 @@ async function* pullAll(
   signal: AbortSignal,
 ): AsyncGenerator<Page> {
   let position = start;
-  const total = start === null ? await count(client, resource, signal) : undefined;
+  const narrowed = soqlCondition(resource);
+  const total = start === null ? await count(client, resource, narrowed, signal) : undefined;
   for (;;) {
     const after: string | null = position?.after ?? null;
+    const where = [...(narrowed === null ? [] : [narrowed]), ...(after === null ? [] : [`Id > '${after}'`])];
     const condition = {
-      tail: `${after === null ? '' : `WHERE Id > '${after}' `}ORDER BY Id`,
+      tail: `${where.length === 0 ? '' : `WHERE ${where.join(' AND ')} `}ORDER BY Id`,
       needed: ['Id'],
       all: false,
     };

@@ -32,6 +32,7 @@ const fieldSchema = z.object({
   externalId: z.boolean().nullish(),
   idLookup: z.boolean().nullish(),
   restrictedPicklist: z.boolean().nullish(),
+  filterable: z.boolean().nullish(),
   deprecatedAndHidden: z.boolean().nullish(),
   inlineHelpText: nullableText,
   picklistValues: z.array(z.object({ value: z.string().nullish(), active: z.boolean().nullish() })).nullish(),
@@ -163,6 +164,7 @@ function column(field: Field, name: string): Column {
     ...(choices === undefined ? {} : { choices }),
     ...(references.length === 0 ? {} : { references }),
     ...(upsertKey ? { upsertKey } : {}),
+    ...(field.filterable === false ? { filterable: false } : {}),
     ...(comment === undefined ? {} : { comment }),
   };
 }

@@ -13,6 +13,7 @@ import {
 import { StripeClient } from './client.js';
 import { isRestricted, parseConfig, type StripeConfig } from './config.js';
 import { Refused } from './failures.js';
+import { listBounds } from './filter.js';
 import { findInserted } from './find.js';
 import { webhooksOf } from './hooks.js';
 import { pull } from './pull.js';
@@ -99,6 +100,10 @@ function open(config: StripeConfig, kit: Kit): Session {
     pull: (resource, since, signal) => guardedPages(kit, pull(client, kit, resource, since, signal)),
     read: (resource, keys, signal) => asFaults(kit, read(client, resource, keys, { signal })),
     findInserted: (batch, sentAt, signal) => asFaults(kit, findInserted(client, kit, batch, sentAt, signal)),
+    narrowing: (resource) => {
+      const bounds = Object.entries(listBounds(resource)).map(([name, at]) => `${name}=${at}`);
+      return bounds.length === 0 ? null : bounds.join('&');
+    },
     webhooks: webhooksOf(client, config, kit.connection, (work) => asFaults(kit, work)),
     check: (signal) => asFaults(kit, check(client, config, signal)),
   };

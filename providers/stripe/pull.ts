@@ -7,6 +7,7 @@ import { z } from 'zod';
 import type { Cursor, Kit, Page, Rec, Resource } from '../../src/provider/index.js';
 import { type Answered, type ApiObject, query, type StripeClient } from './client.js';
 import { Refused } from './failures.js';
+import { listBounds } from './filter.js';
 import { toRec } from './mapping.js';
 import { isRow, read } from './read.js';
 import { type Table, tableOf } from './tables/index.js';
@@ -116,7 +117,7 @@ async function* pullAll(
 ): AsyncGenerator<Page> {
   const table = tableOf(resource.object);
   const expand = table.expand?.map((name) => `data.${name}`);
-  const params = { ...table.listing, ...(expand === undefined ? {} : { expand }) };
+  const params = { ...table.listing, ...(expand === undefined ? {} : { expand }), ...listBounds(resource) };
   let from = start?.from;
   let at = start?.at ?? null;
   for (;;) {

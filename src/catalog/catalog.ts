@@ -95,6 +95,8 @@ export async function readTables(db: Pick<pg.Pool, 'query'>, registry: TableRegi
         connection: table.connection,
         provider: table.provider,
         columnNames: now.columns,
+        attached: table.attached,
+        definition: table.definition,
         resource: parseResource(table.resource, `${now.schema}.${now.name}`),
         limits: parseLimits(table.limits, `${now.schema}.${now.name}`),
       },

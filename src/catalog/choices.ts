@@ -1,5 +1,8 @@
 /** What a configuration chooses of the tables that an API offers: which, which columns, under which names. */
+import { SettingError } from '../errors/index.js';
 import type { Column, Resource, Session, Verb } from '../provider/index.js';
+import { identities, type KnownNames, type KnownTable, keepNames } from './known.js';
+import { ConditionError, parseCondition } from './where/parse.js';
 
 /** Database roles by name; `public` stands for every role. */
 export interface Grants {
@@ -25,6 +28,8 @@ export interface TableChoice {
   /** The table's name; the resource's unless given. */
   readonly name?: string;
   readonly columns?: ColumnChoice;
+  /** A condition in SQL: only records of which it is true belong to the table. */
+  readonly where?: string;
   /** Rows per statement. At most what the API takes. */
   readonly limits?: Readonly<Partial<Record<Verb, number>>>;
   /** In place of the connection's. */
@@ -51,6 +56,8 @@ export interface ConnectionChoice {
 export interface ChosenTable {
   readonly schema: string;
   readonly name: string;
+  /** The names of all its fields, for the next time. */
+  readonly names: KnownNames;
   /** With the columns that were chosen, under the names that were chosen. */
   readonly resource: Resource;
   readonly limits: Readonly<Partial<Record<Verb, number>>>;
@@ -58,12 +65,22 @@ export interface ChosenTable {
 }
 
 /**
- * Applies a connection's choices to what its API describes, in the order of the choices.
- * Throws an Error that names the key of the configuration and the fix.
+ * Applies a connection's choices to what its API describes, in the order of the choices. A table or a field that is
+ * known keeps the name that it got first: when somebody renames it in the API, no SQL breaks. What is known and no
+ * longer described is left out.
+ * Throws an Error that names the key of the configuration and the fix; for a condition a SettingError.
  */
-export function chooseTables(connection: ConnectionChoice, resources: readonly Resource[]): readonly ChosenTable[] {
-  const choices = connection.tables ?? resources.map((resource) => ({ resource: resource.name }));
-  const chosen = choices.map((choice) => chooseTable(connection, choice, resources));
+export function chooseTables(
+  connection: ConnectionChoice,
+  resources: readonly Resource[],
+  known: readonly KnownTable[] = [],
+): readonly ChosenTable[] {
+  const named = keptNames(resources, known);
+  const choices = connection.tables ?? named.map((resource) => ({ resource: resource.object }));
+  const chosen = choices.flatMap((choice) => {
+    const table = chooseTable(connection, choice, named, known);
+    return table === null ? [] : [table];
+  });
   const where = `connections.${connection.name}.tables`;
   refuseRepeated(
     chosen.map((table) => table.name),
@@ -76,24 +93,55 @@ export function chooseTables(connection: ConnectionChoice, resources: readonly R
   return chosen;
 }
 
-function chooseTable(connection: ConnectionChoice, choice: TableChoice, resources: readonly Resource[]): ChosenTable {
+/** The resources under the names that they got first; a new one steps aside for a name that is taken. */
+function keptNames(resources: readonly Resource[], known: readonly KnownTable[]): readonly Resource[] {
+  const names = keepNames(
+    resources.map(({ object, name }) => ({ id: object, name })),
+    new Map(known.map(({ object, resource }) => [object, resource.name])),
+  );
+  return resources.map((resource) => ({ ...resource, name: names.get(resource.object) ?? resource.name }));
+}
+
+function isChoice(choice: { readonly resource: string }, { name, object }: Resource): boolean {
+  return choice.resource === name || choice.resource === object;
+}
+
+/** Whether the configuration wants the table of a resource. */
+export function isChosen(
+  connection: { readonly tables?: readonly { readonly resource: string }[] },
+  resource: Resource,
+): boolean {
+  return connection.tables?.some((choice) => isChoice(choice, resource)) ?? true;
+}
+
+/** Null for a known table whose object the API no longer describes. */
+function chooseTable(
+  connection: ConnectionChoice,
+  choice: TableChoice,
+  resources: readonly Resource[],
+  known: readonly KnownTable[],
+): ChosenTable | null {
   const where = `connections.${connection.name}.tables.${choice.resource}`;
   const found =
     resources.find((each) => each.name === choice.resource) ??
     resources.find((each) => each.object === choice.resource);
   if (found === undefined) {
+    if (known.some(({ resource }) => isChoice(choice, resource))) return null;
     throw new Error(
       `${where}: ${connection.provider} has no such table; it has ${shortList(resources.map((r) => r.name))}`,
     );
   }
-  const name = choice.name ?? found.name;
+  const before = known.find(({ object }) => object === found.object);
+  const name = choice.name ?? before?.name ?? found.name;
   checkName(name, `${where}.name`);
   const schema = connection.schema ?? connection.name;
   checkName(schema, `connections.${connection.name}.schema`);
+  const { resource, names } = chooseColumns(found, before?.names ?? {}, choice.columns ?? {}, `${where}.columns`);
   return {
     schema,
     name,
-    resource: chooseColumns(found, choice.columns ?? {}, `${where}.columns`),
+    names,
+    resource: withCondition(resource, connection, choice),
     limits: {
       ...chooseLimits(found, offered(found, connection.limits ?? {}), `connections.${connection.name}.limits`),
       ...(choice.limits === undefined ? {} : chooseLimits(found, choice.limits, `${where}.limits`)),
@@ -102,7 +150,45 @@ function chooseTable(connection: ConnectionChoice, choice: TableChoice, resource
   };
 }
 
-function chooseColumns(resource: Resource, choice: ColumnChoice, where: string): Resource {
+function withCondition(
+  resource: Resource,
+  connection: ConnectionChoice,
+  { resource: table, where }: TableChoice,
+): Resource {
+  if (where === undefined) return resource;
+  try {
+    return { ...resource, filter: parseCondition(where, resource) };
+  } catch (error) {
+    if (!(error instanceof ConditionError)) throw error;
+    const path = ['connections', connection.name, 'tables', table, 'where'];
+    throw new SettingError(path, `at character ${error.position}: ${error.message}`);
+  }
+}
+
+/** A resource whose columns have the names that they got first, before any choice. */
+function baseNames(resource: Resource, known: KnownNames): Resource {
+  const ids = identities(resource);
+  const names = keepNames(
+    [...ids].map(([name, id]) => ({ id, name })),
+    new Map(Object.entries(known).map(([id, { base }]) => [id, base])),
+  );
+  const newName = (name: string): string => names.get(ids.get(name) ?? '') ?? name;
+  return {
+    ...resource,
+    key: newName(resource.key),
+    ...(resource.version === undefined ? {} : { version: newName(resource.version) }),
+    columns: resource.columns.map((column) => ({ ...column, name: newName(column.name) })),
+  };
+}
+
+function chooseColumns(
+  described: Resource,
+  known: KnownNames,
+  choice: ColumnChoice,
+  where: string,
+): Pick<ChosenTable, 'resource' | 'names'> {
+  const resource = baseNames(described, known);
+  const ids = [...identities(described).values()];
   const fixed = new Set([resource.key, ...(resource.version === undefined ? [] : [resource.version])]);
   const include = choice.include === undefined ? null : new Set(resolve(resource, choice.include, `${where}.include`));
   const exclude = new Set(resolve(resource, choice.exclude ?? [], `${where}.exclude`));
@@ -125,11 +211,16 @@ function chooseColumns(resource: Resource, choice: ColumnChoice, where: string):
   const { created, ...rest } = resource;
   const keepsCreated = created !== undefined && columns.some((column) => column.name === newName(created));
   return {
-    ...rest,
-    key: newName(resource.key),
-    ...(resource.version === undefined ? {} : { version: newName(resource.version) }),
-    ...(keepsCreated ? { created: newName(created) } : {}),
-    columns,
+    resource: {
+      ...rest,
+      key: newName(resource.key),
+      ...(resource.version === undefined ? {} : { version: newName(resource.version) }),
+      ...(keepsCreated ? { created: newName(created) } : {}),
+      columns,
+    },
+    names: Object.fromEntries(
+      resource.columns.map(({ name }, index) => [ids[index] ?? name, { base: name, name: newName(name) }]),
+    ),
   };
 }
 

@@ -5,30 +5,15 @@
  *   constraint that the API does not keep would stop the sync. For the same reason nothing else is unique, has a
  *   foreign key or a length: references and the version get plain indexes.
  * - The key's default is a provisional value, since an INSERT is evaluated before the API has assigned the key.
- * - Changes only add. A column that the API no longer has stays, with its values; a column whose type changed stays as
- *   it is and is no longer synced. Both are said in the plan's notes.
+ * - How an existing table changes is in alter.ts.
  */
-import type { Column, ColumnType, Resource } from '../provider/index.js';
+import type { Column, Resource } from '../provider/index.js';
+import { alterTable, type Before, type Blocked, type Changes, columnComment } from './alter.js';
 import type { ChosenTable, Grants } from './choices.js';
 import { type GuardTarget, guardSignature, guardStatements } from './guard.js';
 import type { ExistingSchema, ExistingTable } from './inspect.js';
 import { ident, literal, qualified } from './names.js';
-
-/** A column type as PostgreSQL's format_type writes it. */
-const typeNames: Readonly<Record<ColumnType, string>> = {
-  text: 'text',
-  boolean: 'boolean',
-  integer: 'integer',
-  bigint: 'bigint',
-  'double precision': 'double precision',
-  numeric: 'numeric',
-  date: 'date',
-  time: 'time without time zone',
-  timestamptz: 'timestamp with time zone',
-  bytea: 'bytea',
-  jsonb: 'jsonb',
-  'text[]': 'text[]',
-};
+import { typeNames } from './types.js';
 
 export interface TablePlan {
   readonly schema: string;
@@ -37,33 +22,46 @@ export interface TablePlan {
   readonly statements: readonly string[];
   /** What the operator should know and no statement does. */
   readonly notes: readonly string[];
+  readonly blocked: readonly Blocked[];
   /** The resource as the table will mirror it. */
   readonly resource: Resource;
+  /** The resource as the table can mirror it without the statements; null where there is no table yet. */
+  readonly present: Resource | null;
 }
 
-/** Plans a table. `existing` is null where it is to be created; Upwrite's own login role is `role`. */
-export function planTable(
-  chosen: ChosenTable,
-  provider: string,
-  role: string,
-  existing: ExistingTable | null,
-): TablePlan {
+/** Plans a table. `before` is null where it is to be created; Upwrite's own login role is `role`. */
+export function planTable(chosen: ChosenTable, provider: string, role: string, before: Before | null): TablePlan {
   const { key, writes } = chosen.resource;
   const upsertKey = writes.upsert === undefined ? null : key;
   const target: GuardTarget = { schema: chosen.schema, name: chosen.name, provider, role, upsertKey };
-  const changes = existing === null ? createTable(chosen) : alterTable(chosen, existing);
+  const existing = before?.existing ?? null;
+  const changes = before === null ? createTable(chosen) : alterTable(chosen, before);
   const guarded = existing !== null && existing.guard === guardSignature(target);
   return {
     schema: chosen.schema,
     name: chosen.name,
     statements: [
+      ...(existing === null ? [] : moveTable(chosen, existing)),
       ...changes.statements,
       ...(guarded ? [] : guardStatements(target)),
       ...grantStatements(chosen, existing?.grants ?? []),
     ],
     notes: changes.notes,
+    blocked: changes.blocked,
     resource: changes.resource,
+    present: existing === null ? null : changes.present,
   };
+}
+
+/** To the schema and the name that the configuration gives it now. */
+function moveTable(chosen: ChosenTable, existing: ExistingTable): readonly string[] {
+  const moved = { schema: chosen.schema, name: existing.name };
+  return [
+    ...(existing.schema === chosen.schema
+      ? []
+      : [`ALTER TABLE ${qualified(existing)} SET SCHEMA ${ident(chosen.schema)}`]),
+    ...(existing.name === chosen.name ? [] : [`ALTER TABLE ${qualified(moved)} RENAME TO ${ident(chosen.name)}`]),
+  ];
 }
 
 /** Plans a schema: it is created where it is missing, and opened to whoever is granted a table of it. */
@@ -78,12 +76,6 @@ export function planSchema(
     ...(existing === null ? [`CREATE SCHEMA ${ident(schema)}`] : []),
     ...missing.map((role) => `GRANT USAGE ON SCHEMA ${ident(schema)} TO ${roleName(role)}`),
   ];
-}
-
-interface Changes {
-  readonly statements: readonly string[];
-  readonly notes: readonly string[];
-  readonly resource: Resource;
 }
 
 function createTable(chosen: ChosenTable): Changes {
@@ -101,7 +93,9 @@ function createTable(chosen: ChosenTable): Changes {
       ...indexed.map((column) => `CREATE INDEX ON ${table} (${ident(column.name)})`),
     ],
     notes: [],
+    blocked: [],
     resource,
+    present: resource,
   };
 }
 
@@ -118,45 +112,6 @@ function isReference(column: Column): boolean {
 function columnDefinition(column: Column, resource: Resource): string {
   const start = `${ident(column.name)} ${typeNames[column.type]}`;
   return column.name === resource.key ? `${start} PRIMARY KEY DEFAULT upwrite.provisional_key()` : start;
-}
-
-function columnComment(table: string, column: Column): readonly string[] {
-  if (column.comment === undefined || column.comment === '') return [];
-  return [`COMMENT ON COLUMN ${table}.${ident(column.name)} IS ${literal(column.comment)}`];
-}
-
-function alterTable(chosen: ChosenTable, existing: ExistingTable): Changes {
-  const { resource } = chosen;
-  const table = qualified(chosen);
-  const types = new Map(existing.columns.map((column) => [column.name, column.type]));
-  const added = resource.columns.filter((column) => !types.has(column.name));
-  const changed = resource.columns.filter(
-    (column) => (types.get(column.name) ?? typeNames[column.type]) !== typeNames[column.type],
-  );
-  for (const name of [resource.key, resource.version]) {
-    if (changed.some((column) => column.name === name) || (name === resource.key && !types.has(resource.key))) {
-      throw new Error(
-        `table "${chosen.schema}"."${chosen.name}" has no column "${name}" of the type that the sync needs: drop the table, or give the synced table another name`,
-      );
-    }
-  }
-  const wanted = new Set(resource.columns.map((column) => column.name));
-  const gone = existing.columns.filter((column) => !wanted.has(column.name));
-  const ours = new Set(changed.map((column) => column.name));
-  return {
-    statements: added.flatMap((column) => [
-      `ALTER TABLE ${table} ADD COLUMN ${ident(column.name)} ${typeNames[column.type]}`,
-      ...columnComment(table, column),
-    ]),
-    notes: [
-      ...gone.map((column) => `column "${column.name}" is no longer synced; it stays with the values that it has`),
-      ...changed.map(
-        (column) =>
-          `column "${column.name}" is ${types.get(column.name)} here and ${column.type} in the API; it is no longer synced`,
-      ),
-    ],
-    resource: { ...resource, columns: resource.columns.filter((column) => !ours.has(column.name)) },
-  };
 }
 
 const readPrivileges = ['SELECT'] as const;

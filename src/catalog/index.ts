@@ -1,3 +1,5 @@
+export type { Blocked } from './alter.js';
+export type { TableOutcome } from './apply.js';
 export {
   type CatalogWatch,
   catalogChannel,
@@ -13,13 +15,15 @@ export {
   type ConnectionChoice,
   chooseTables,
   type Grants,
+  isChosen,
   type TableChoice,
 } from './choices.js';
 export { planSchema, planTable, type TablePlan } from './ddl.js';
 export { deferGuard, guardName, isProvisionalKey } from './guard.js';
-export { type InstallOptions, type InstallPlan, installCatalog, type PlannedTable, planCatalog } from './install.js';
+export { bringUpToDate, type InstallOptions, installCatalog, planCatalog } from './install.js';
 export { ident, literal, qualified } from './names.js';
-export type { RegisteredTable, TableRegistry } from './port.js';
+export type { InstallPlan, PlannedTable } from './plan.js';
+export type { RegisteredTable, TableEntry, TableRegistry } from './port.js';
 export {
   applyRecords,
   deleteRecords,
@@ -29,6 +33,10 @@ export {
   recordSource,
   recordTexts,
 } from './records.js';
+export { dropStatements, releaseStatements, removeTable } from './remove.js';
+export { parseResource } from './snapshot.js';
 export type { Catalog, SyncedTable } from './synced-table.js';
 export { type ConflictTarget, findConflicts, upsertPlan, upsertSetting } from './upsert.js';
 export { copyField, textForm } from './values.js';
+export { filteredSession } from './where/filtered.js';
+export { conditionSql } from './where/sql.js';

@@ -1,9 +1,10 @@
 /** Records of an API as rows: the statements by which confirmed records reach a synced table. */
 import type pg from 'pg';
-import type { Column, Rec, Resource } from '../provider/index.js';
+import { type Column, columnsOf, type Rec, type Resource } from '../provider/index.js';
 import { ident, qualified } from './names.js';
 import type { SyncedTable } from './synced-table.js';
 import { textForm } from './values.js';
+import { conditionSql } from './where/sql.js';
 
 /** Records that know the same columns. */
 export interface RecordGroup {
@@ -53,16 +54,31 @@ export function recordSource(columns: readonly Column[], parameter: string): str
  * Writes records that the API has confirmed: new ones are inserted, in existing ones the known columns change. To be
  * run by Upwrite's own connection, in the transaction that holds the table's shared lock. A round trip for each set of
  * columns, which is one in practice. Answers the rows written.
+ *
+ * A row that no longer fulfils the table's condition leaves the table, as it leaves a view without CHECK OPTION. `made`:
+ * the records are new, and what is not known of them may still make the condition true; only one that is certainly
+ * outside leaves.
  */
 export async function applyRecords(
   client: pg.ClientBase,
   table: SyncedTable,
   records: readonly Rec[],
+  made = false,
 ): Promise<number> {
+  const { filter } = table.resource;
+  const needed = filter === undefined ? new Set<string>() : columnsOf(filter);
   let written = 0;
   for (const group of groupRecords(table.resource, records)) {
     const result = await client.query(applySql(table, group.columns), [recordParameter(table.resource, group)]);
     written += result.rowCount ?? 0;
+    if (filter === undefined) continue;
+    const known = new Set(group.columns.map((column) => column.name));
+    const outside = made && [...needed].some((name) => !known.has(name)) ? 'IS FALSE' : 'IS NOT TRUE';
+    await client.query(
+      `DELETE FROM ${qualified(table)} t
+       WHERE t.${ident(table.resource.key)} = ANY ($1::text[]) AND ${conditionSql(filter, table.resource, 't')} ${outside}`,
+      [group.records.map((record) => record.key)],
+    );
   }
   return written;
 }

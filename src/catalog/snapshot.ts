@@ -1,6 +1,7 @@
 /** Reads back the descriptions that the registry keeps as JSON. */
 import { z } from 'zod';
-import type { Resource, Verb } from '../provider/index.js';
+import type { Filter, JsonValue, Resource, Verb } from '../provider/index.js';
+import { identities, type KnownNames } from './known.js';
 
 const columnType = z.enum([
   'text',
@@ -29,11 +30,30 @@ const column = z.object({
   choices: z.array(z.string()).exactOptional(),
   references: z.array(z.string()).exactOptional(),
   upsertKey: z.boolean().exactOptional(),
+  filterable: z.boolean().exactOptional(),
   comment: z.string().exactOptional(),
 });
 
 const writeLimit = z.object({ max: z.number(), ceiling: z.number(), atomic: z.boolean() });
 
+const json: z.ZodType<JsonValue> = z.json();
+const filter: z.ZodType<Filter> = z.lazy(() =>
+  z.discriminatedUnion('kind', [
+    z.object({ kind: z.enum(['and', 'or']), of: z.array(filter) }),
+    z.object({ kind: z.literal('not'), of: filter }),
+    z.object({ kind: z.literal('constant'), value: z.boolean().nullable() }),
+    z.object({
+      kind: z.literal('compare'),
+      column: z.string(),
+      operator: z.enum(['=', '<>', '<', '<=', '>', '>=']),
+      value: json,
+    }),
+    z.object({ kind: z.literal('in'), column: z.string(), values: z.array(json) }),
+    z.object({ kind: z.literal('null'), column: z.string() }),
+    z.object({ kind: z.literal('is'), column: z.string(), value: z.boolean() }),
+    z.object({ kind: z.literal('like'), column: z.string(), pattern: z.string(), caseless: z.boolean() }),
+  ]),
+);
 const upsertLimit = writeLimit.extend({ keyColumns: z.number() });
 
 const resource = z.object({
@@ -51,6 +71,7 @@ const resource = z.object({
   }),
   pull: z.object({ incremental: z.boolean(), deletions: z.enum(['listed', 'sweep']) }),
   comment: z.string().exactOptional(),
+  filter: filter.exactOptional(),
 });
 
 const limits = z.object({
@@ -73,4 +94,13 @@ export function parseLimits(input: unknown, table: string): Readonly<Partial<Rec
   const parsed = limits.safeParse(input);
   if (!parsed.success) throw new Error(`the stored limits of table ${table} cannot be read: ${parsed.error.message}`);
   return parsed.data;
+}
+
+const names = z.record(z.string(), z.object({ base: z.string(), name: z.string() }));
+
+/** The names of a table's fields; those of its resource where nothing else was kept. */
+export function parseNames(input: unknown, of: Resource): KnownNames {
+  const own = Object.fromEntries([...identities(of)].map(([name, id]) => [id, { base: name, name }]));
+  const parsed = names.safeParse(input);
+  return parsed.success ? { ...own, ...parsed.data } : own;
 }

@@ -13,6 +13,10 @@ export interface SyncedTable {
   readonly resource: Resource;
   /** The table's columns in the database, in their order: what an INSERT without a column list means. */
   readonly columnNames: readonly string[];
+  /** Whether the configuration has it; one that it no longer has keeps its rows, and is neither synced nor written. */
+  readonly attached: boolean;
+  /** Grows whenever the table is registered anew: a sync that knows another one must not go on. */
+  readonly definition: number;
   /** Rows a statement; an absent verb is not offered. Never above the resource's ceilings. */
   readonly limits: Readonly<Partial<Record<Verb, number>>>;
 }

@@ -22,6 +22,12 @@ export interface CheckOptions {
    * fit to be shown. `loaded` is there to give a provider's complaint its line.
    */
   checkConnection(connection: ConnectionConfig, loaded: LoadedConfig, signal: AbortSignal): Promise<string>;
+  /** What the API makes of the conditions of a connection's tables, in words. Throws a ConfigError for one that is wrong. */
+  checkConditions(
+    connection: ConnectionConfig,
+    loaded: LoadedConfig,
+    signal: AbortSignal,
+  ): Promise<readonly { readonly table: string; readonly words: string }[]>;
   /** For one connection, in milliseconds. */
   readonly connectionTimeout?: number;
   /** What else is looked at, when everything else has been. */
@@ -77,7 +83,12 @@ async function* findings(context: CommandContext, options: CheckOptions): AsyncG
   yield* recordFindings(config);
   const loaded = context.loaded();
   for (const connection of loaded === undefined ? [] : config.connections) {
-    if (loaded !== undefined) yield await checkConnection(connection, loaded, options);
+    if (loaded === undefined) continue;
+    const finding = await checkConnection(connection, loaded, options);
+    yield finding;
+    if (finding.ok && connection.tables?.some(({ where }) => where !== undefined)) {
+      yield* checkConditions(connection, loaded, options);
+    }
   }
   if (options.further !== undefined) yield* options.further(config);
 }
@@ -173,6 +184,22 @@ function* judge(target: DatabaseTarget, where: string, facts: ServerFacts): Gene
       `schema upwrite exists and ${facts.user} may not create tables in it`,
       `ALTER SCHEMA upwrite OWNER TO "${facts.user}";`,
     );
+}
+
+async function* checkConditions(
+  connection: ConnectionConfig,
+  loaded: LoadedConfig,
+  options: CheckOptions,
+): AsyncGenerator<Finding> {
+  try {
+    const signal = AbortSignal.timeout(options.connectionTimeout ?? 30_000);
+    for (const { table, words: state } of await options.checkConditions(connection, loaded, signal)) {
+      yield ok(`condition of ${table}`, state);
+    }
+  } catch (error) {
+    const fix = error instanceof ConfigError ? 'correct the condition' : 'see whether the API can be reached';
+    yield bad(`conditions of ${connection.name}`, error instanceof ConfigError ? error.message : words(error), fix);
+  }
 }
 
 async function checkConnection(

@@ -13,4 +13,5 @@ export type { Finding } from './finding.js';
 export { type OperateOptions, operateCommands } from './operate.js';
 export { tableSqlCommand } from './records.js';
 export { type CliOptions, describeFailure, exitCodes, runCli } from './run.js';
+export { hasChanges, showPlan } from './show-plan.js';
 export { type StopSignal, stopRequested } from './signals.js';

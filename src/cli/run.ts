@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ConfigError, defaultConfig, type LoadedConfig, loadConfig } from '../config/index.js';
+import { SettingError } from '../errors/index.js';
 import { redactText } from '../telemetry/index.js';
 import type { Command, CommandContext, Commands, Io } from './command.js';
 
@@ -38,13 +39,19 @@ export async function runCli(options: CliOptions): Promise<number> {
     io.out(`upwrite ${version}`);
     return exitCodes.ok;
   }
+  const context = contextOf(options, call);
   try {
     const command = commands.get(call.name);
-    return command === undefined ? exitCodes.usage : await command.run(contextOf(options, call));
+    return command === undefined ? exitCodes.usage : await command.run(context);
   } catch (error) {
-    io.err(describeFailure(error));
+    io.err(describeFailure(withPlace(error, context)));
     return exitCodes.failed;
   }
+}
+
+/** What turned out to be wrong with a condition of the configuration gets its line. */
+function withPlace(error: unknown, context: CommandContext): unknown {
+  return error instanceof SettingError ? (context.loaded()?.errorAt(error.path, error.reason) ?? error) : error;
 }
 
 /** An error as the last line on a terminal: its words, not its stack, and no secrets. */

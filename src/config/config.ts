@@ -95,6 +95,8 @@ export interface SyncConfig {
   readonly interval?: number;
   /** From one full listing to the next, where the API does not list deletions. */
   readonly sweep: number;
+  /** From one look at an API's description to the next. */
+  readonly describe: number;
   /** Jobs that one process works on at once. */
   readonly jobs: number;
   /** How long a reader waits for fresh data, and what happens then. */
@@ -132,6 +134,8 @@ export interface Config {
   readonly records: readonly RecordsConfig[];
   /** Writes inside a transaction block: `escape` it with a warning, or are refused. */
   readonly transactions: 'escape' | 'reject';
+  /** Whether tables follow the API's description by themselves, or by `upwrite apply` only. */
+  readonly schemaChanges: 'auto' | 'manual';
   readonly writes: WritesConfig;
   readonly sync: SyncConfig;
   readonly admin: AdminConfig;

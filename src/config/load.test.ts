@@ -126,10 +126,12 @@ log: { level: debug, format: pretty }
     admin: {},
     health: {},
     records: [],
+    schemaChanges: 'auto',
     webhooks: { url: 'https://hooks.example/upwrite', listen: { host: '0.0.0.0', port: 8080 } },
     transactions: 'reject',
     writes: { maxInFlight: 5, queueTimeout: 1_000, lockTimeout: 100, timeout: 120_000, settleAfter: 300_000 },
     sync: {
+      describe: 900_000,
       interval: 300_000,
       jobs: 16,
       sweep: 86_400_000,

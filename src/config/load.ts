@@ -24,6 +24,8 @@ export interface LoadedConfig {
    * Values of the connection that the message quotes are taken out.
    */
   connectionError(connection: string, error: unknown): ConfigError;
+  /** Makes an error of what is wrong with the value of a key. */
+  errorAt(path: readonly string[], message: string): ConfigError;
 }
 
 const largestFile = 1024 * 1024;
@@ -70,6 +72,7 @@ export function parseConfig(text: string, options: LoadOptions): LoadedConfig {
   return {
     config: complete(parsed.data, options.file, directory),
     connectionError: (connection, error) => connectionError(source, connection, error),
+    errorAt: (path, message) => new ConfigError([problem(source, path, message)]),
   };
 }
 

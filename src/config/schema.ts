@@ -160,7 +160,7 @@ const table = z.strictObject({
     }),
   where: text('a condition in SQL')
     .optional()
-    .meta(meaning('Not used yet, and refused at the start: a condition in SQL that records must fulfil to be synced')),
+    .meta(meaning('A condition in SQL over the columns: only records that fulfil it are in the table')),
 });
 
 const tables = z.preprocess(
@@ -276,6 +276,14 @@ export function configSchema(directory: string) {
           'A write inside a transaction block takes effect at once (`escape`) or is refused with 25001 (`reject`)',
         ),
       ),
+    schemaChanges: z
+      .enum(['auto', 'manual'])
+      .prefault('auto')
+      .meta(
+        meaning(
+          "Whether tables are made and changed by themselves as the API's description changes (`auto`), or by `upwrite apply` only (`manual`)",
+        ),
+      ),
     writes: z
       .strictObject({
         maxInFlight: whole(1, 10_000).prefault(32).meta(meaning('Writes at once; further ones wait')),
@@ -337,6 +345,9 @@ export function configSchema(directory: string) {
               ),
           })
           .prefault({}),
+        describe: duration('10s', '30d')
+          .prefault('15m')
+          .meta(meaning("From one look at the API's description of its objects and fields to the next")),
       })
       .prefault({}),
     journal: z

@@ -114,10 +114,10 @@ const entries = {
   not_configured: {
     sqlstate: '55000',
     retry: 'never',
-    when: 'The table belongs to a connection that is not in the configuration any more',
-    message: 'table "{table}" is synced by connection "{connection}", which is not configured',
+    when: 'The table, or the connection that it belongs to, is not in the configuration any more',
+    message: 'table "{table}" of connection "{connection}" is not in the configuration',
     detail: 'Nothing was sent.',
-    hint: 'Put the connection back into the configuration, or drop the table.',
+    hint: 'Put it back into the configuration, or remove the table with "upwrite drop", or keep it as an ordinary one with "upwrite release".',
   },
   // The API could not be asked, or did not answer.
   rate_limited: {

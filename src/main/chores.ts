@@ -7,17 +7,19 @@ import { openRecords, type RecordsOptions } from './records.js';
 import { openVerifier, type VerifyOptions } from './verify.js';
 
 /** What it works with. */
-export interface ChoreParts extends Pick<RecordsOptions, 'own' | 'pool' | 'catalog'>, Pick<VerifyOptions, 'sessions'> {
+export interface ChoreParts extends Pick<RecordsOptions, 'own' | 'pool' | 'catalog'> {
+  /** For reading: what a table's `where` leaves out is not there. */
+  readonly reading: VerifyOptions['sessions'];
   readonly lease: Lease;
   readonly engine: { readonly sync: Sync };
 }
 
 /** Starts it; what ends it again is put on the list. */
 export function startChores(parts: ChoreParts, config: Config, log: KitLog, cleanup: (() => Promise<unknown>)[]): void {
-  const { own, pool, catalog, sessions, lease, engine } = parts;
+  const { own, pool, catalog, reading, lease, engine } = parts;
   const records = openRecords({ config, own, pool, catalog, log });
   cleanup.push(() => records.stop());
   const wake = (tableOid: number): Promise<void> => engine.sync.wake(tableOid);
-  const verifier = openVerifier({ config, pool, catalog, sessions, worker: lease.id, wake, log });
+  const verifier = openVerifier({ config, pool, catalog, sessions: reading, worker: lease.id, wake, log });
   cleanup.push(() => verifier.stop());
 }

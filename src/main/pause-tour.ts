@@ -21,7 +21,7 @@ export async function showPause({ url, upwriteUrl, running, out }: PauseTourOpti
   const table = running.catalog.all()[0];
   if (table === undefined) return;
   const name = `${table.schema}.${table.name}`;
-  const sql = `select state, reason, pages, rows, max_age, last_synced_at is not null as synced from upwrite.tables
+  const sql = `select state, reason, pages, rows, max_age::text, last_synced_at is not null as synced from upwrite.tables
 where schema_name = '${table.schema}' and table_name = '${table.name}'`;
   const client = new pg.Client(url);
   client.on('error', () => undefined);

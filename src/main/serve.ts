@@ -1,30 +1,24 @@
 /** The composition root's body: every room of the running product made and tied to the others. */
 import type pg from 'pg';
-import { type Grants, installCatalog, type LiveCatalog, watchCatalog } from '../catalog/index.js';
-import type { Config, DatabaseTarget as ConfiguredDatabase, ConnectionConfig } from '../config/index.js';
+import type { Grants, LiveCatalog } from '../catalog/index.js';
+import type { Config, DatabaseTarget as ConfiguredDatabase } from '../config/index.js';
 import { closeConnections, createKit, type KeyRing, type Registry, type Session } from '../provider/index.js';
 import { type Proxy as Listener, startProxy } from '../proxy/index.js';
 import { createAnalyser } from '../sql/index.js';
-import {
-  internalOptions,
-  internalPool,
-  type Lease,
-  migrate,
-  openJournal,
-  sqlstateOf,
-  tables,
-  takeLease,
-} from '../store/index.js';
+import { internalPool, type Lease, migrate, openJournal, takeLease } from '../store/index.js';
 import { type Jobs, type Progress, registerRereads, type Sync } from '../sync/index.js';
 import { type Log, Metrics } from '../telemetry/index.js';
 import { type Boundary, startSettler, WritePath } from '../write/index.js';
 import { openAdmin } from './admin.js';
 import { startChores } from './chores.js';
+import type { DriftTimings } from './drift.js';
 import { type Engine, openEngine } from './engine.js';
+import { openCatalog } from './open-catalog.js';
 import { ownConnections } from './own-connections.js';
 import { openReaders } from './readers.js';
 import { clientTls, databaseTarget } from './tls.js';
 import { serveWebhooks, type WebhookServing } from './webhooks.js';
+import { conditionSessions } from './where.js';
 
 export interface ServeOptions {
   readonly config: Config;
@@ -43,6 +37,7 @@ export interface ServeOptions {
   readonly work?: boolean;
   /** Other times than `timings`: tests do not wait so long. */
   readonly timings?: Partial<Timings>;
+  readonly drift?: Partial<DriftTimings> & { readonly interval?: number };
   readonly webhookTimings?: WebhookServing['timings'];
   /** Called at the boundaries of every write: tests strike there. */
   readonly boundary?: (name: Boundary) => Promise<void>;
@@ -190,11 +185,13 @@ export interface Core {
   readonly pool: pg.Pool;
   readonly lease: Lease;
   readonly sessions: ReadonlyMap<string, Session>;
+  /** The same for whoever reads: what a table's `where` leaves out is not there. */
+  readonly reading: ReadonlyMap<string, Session>;
   readonly catalog: LiveCatalog;
   readonly metrics: Metrics;
   readonly engine: Engine;
-  /** Reads again what is queued of a table, in so many milliseconds, by whatever process; resolves when that is certain. */
-  readonly reread: (tableOid: number, delayMs: number) => Promise<void>;
+  /** Asks for a reading of what is queued of a table, by whatever process; resolves when it is certain to come. */
+  readonly reread: (tableOid: number) => Promise<void>;
 }
 
 /** The database, the connections, the catalog and the jobs, of which none is taken yet. `kind` is for the operator. */
@@ -216,14 +213,15 @@ export async function openCore(
   cleanup.push(() => lease.release());
   const sessions = await openSessions(options);
   onStep(`Describing ${sessions.size} connection${sessions.size === 1 ? '' : 's'} …`);
-  const catalog = await openCatalog(options, own, pool, sessions, cleanup);
+  const catalog = await openCatalog({ ...options, own, pool, sessions }, cleanup);
+  const reading = conditionSessions({ ...options, own, sessions, catalog }, cleanup);
   const metrics = new Metrics();
   const { onProgress } = options;
-  const parts = { config, registry, log, metrics, own, pool, catalog, sessions, lease, leaseMs };
+  const parts = { config, registry, log, metrics, own, pool, catalog, sessions: reading, lease, leaseMs };
   const engine = await openEngine({ ...parts, ...(onProgress === undefined ? {} : { onProgress }) });
   cleanup.push(() => engine.stop());
-  const reread = registerRereads({ pool, catalog, sessions, jobs: engine.jobs });
-  return { own, pool, lease, sessions, catalog, metrics, engine, reread };
+  const reread = registerRereads({ pool, catalog, sessions: reading, jobs: engine.jobs });
+  return { own, pool, lease, sessions, reading, catalog, metrics, engine, reread };
 }
 
 /** One connection for each write in flight, and some for the journal, the sync and the settling. */
@@ -232,7 +230,11 @@ function openPool({ config, log }: ServeOptions, own: pg.ClientConfig): pg.Pool 
   return internalPool({ ...own, max }, (error) => log.debug({ error }, 'an idle connection was lost'));
 }
 
-async function openSessions({ config, registry, log }: ServeOptions): Promise<ReadonlyMap<string, Session>> {
+export async function openSessions({
+  config,
+  registry,
+  log,
+}: Pick<ServeOptions, 'config' | 'registry' | 'log'>): Promise<ReadonlyMap<string, Session>> {
   const sessions = new Map<string, Session>();
   for (const connection of config.connections) {
     const provider = await registry.load(connection.provider);
@@ -240,60 +242,4 @@ async function openSessions({ config, registry, log }: ServeOptions): Promise<Re
     sessions.set(connection.name, provider.configure(connection.settings).open(kit));
   }
   return sessions;
-}
-
-async function openCatalog(
-  options: ServeOptions,
-  own: pg.ClientConfig,
-  pool: pg.Pool,
-  sessions: ReadonlyMap<string, Session>,
-  cleanup: (() => Promise<unknown>)[],
-): Promise<LiveCatalog> {
-  const { config, log } = options;
-  const catalog = await installCatalog({
-    pool,
-    registry: tables,
-    connections: config.connections.flatMap((connection) => choice(connection, sessions, options.grant)),
-    signal: AbortSignal.timeout(config.writes.timeout * 4),
-    onNote: (table, note) => log.info({ table, note }, 'a note on a synced table'),
-  });
-  const watch = watchCatalog({
-    connection: { ...own, options: internalOptions },
-    pool,
-    registry: tables,
-    catalog,
-    onError: (error) => log.debug({ error, sqlstate: sqlstateOf(error) }, 'watching the catalog'),
-  });
-  cleanup.push(() => watch.stop());
-  return catalog;
-}
-
-function choice(
-  connection: ConnectionConfig,
-  sessions: ReadonlyMap<string, Session>,
-  grant: Grants | undefined,
-): Parameters<typeof installCatalog>[0]['connections'] {
-  const session = sessions.get(connection.name);
-  if (session === undefined) return [];
-  const { name, provider, schema, limits } = connection;
-  const partial = connection.tables?.find((table) => table.where !== undefined);
-  if (partial !== undefined) {
-    throw new Error(`connections.${name}.tables.${partial.resource}.where cannot be used yet: remove it`);
-  }
-  const chosen = connection.tables?.map((table) => ({
-    resource: table.resource,
-    ...(table.table === undefined ? {} : { name: table.table }),
-    columns: table.columns,
-  }));
-  return [
-    {
-      name,
-      provider,
-      session,
-      schema,
-      limits,
-      ...(chosen === undefined ? {} : { tables: chosen }),
-      ...(grant === undefined ? {} : { grant }),
-    },
-  ];
 }

@@ -24,8 +24,8 @@ export interface WebhookServing {
   /** What the secrets of registered hooks are encrypted under; without it none is registered. */
   readonly keys: KeyRing | undefined;
   readonly log: Log;
-  /** Reads again what is queued of a table, in so many milliseconds; resolves when that is certain. */
-  readonly reread: (tableOid: number, delayMs: number) => Promise<void>;
+  /** Asks for a reading of what is queued of a table; resolves when it is certain to come. */
+  readonly reread: (tableOid: number) => Promise<void>;
   readonly timings?: WebhookTimings;
 }
 

@@ -7,10 +7,12 @@
  * process would need.
  */
 import type { Fault } from '../errors/index.js';
+import type { Filter } from './filter.js';
+import type { JsonValue } from './json.js';
 import type { Kit } from './kit.js';
 import type { Webhooks } from './webhook.js';
 
-export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+export type { JsonValue } from './json.js';
 
 /**
  * The Postgres types that a column can have, and how a value of each travels between Upwrite and a provider:
@@ -51,6 +53,8 @@ export interface Column {
   readonly references?: readonly string[];
   /** The API takes it as the key of an upsert. */
   readonly upsertKey?: boolean;
+  /** False where the API says that its queries cannot filter by it. */
+  readonly filterable?: boolean;
   /** The API's label or help text; becomes the column's COMMENT. */
   readonly comment?: string;
 }
@@ -103,6 +107,11 @@ export interface Resource {
   readonly writes: Writes;
   readonly pull: PullModes;
   readonly comment?: string;
+  /**
+   * The configuration's condition, which no provider describes: only records of which it is true belong to the table.
+   * See filter.ts for what a provider may do with it.
+   */
+  readonly filter?: Filter;
 }
 
 /** Values by column name. A column that is absent is unknown or unassigned, which differs from null. */
@@ -203,7 +212,10 @@ export interface Session {
    * way then has an unknown outcome, so whoever wants to grant it a grace aborts later.
    */
   write(batch: Batch, signal: AbortSignal): Promise<WriteResult>;
-  /** Everything (`since` null, or a cursor within a full listing) or the changes after a cursor, page by page. */
+  /**
+   * Everything (`since` null, or a cursor within a full listing) or the changes after a cursor, page by page. A full
+   * listing may leave out what does not fulfil the resource's filter.
+   */
   pull(resource: Resource, since: Cursor | null, signal: AbortSignal): AsyncIterable<Page>;
   /** Single records by key, in the order asked for; null where the API has no such record. */
   read(resource: Resource, keys: readonly string[], signal: AbortSignal): Promise<readonly (Rec | null)[]>;
@@ -228,6 +240,11 @@ export interface Session {
    * Does no I/O.
    */
   holds?(resource: Resource, record: Rec, values: Values): boolean;
+  /**
+   * What a full listing asks the API for because of the resource's filter, in the API's own words; null where it asks for
+   * everything. Does no I/O. Absent: always everything.
+   */
+  narrowing?(resource: Resource): string | null;
   /** Absent: the API has no webhooks, or none that say anything of these resources. */
   readonly webhooks?: Webhooks;
   /** Proves the credentials with one cheap request; who Upwrite is to the API, in words. */

@@ -153,6 +153,7 @@ export function guardSession(session: Session, kit: Kit): Session {
     },
     holds: (resource, record, values) =>
       session.holds === undefined ? hasValues(record, values) : session.holds(resource, record, values),
+    narrowing: (resource) => session.narrowing?.(resource) ?? null,
     ...(session.webhooks === undefined ? {} : { webhooks: session.webhooks }),
     check: (signal) => session.check(signal),
   };

@@ -9,6 +9,19 @@ export {
 export type { Attempt, Call } from './call.js';
 export type * from './contract.js';
 export { CallFailure, type FailureKind, type Fate, failureOfStatus, parseRetryAfter } from './failure.js';
+export {
+  type Comparison,
+  columnsOf,
+  containedText,
+  type Filter,
+  isPlainText,
+  type Plain,
+  patternParts,
+  plain,
+  shortDecimal,
+  type Test,
+  widen,
+} from './filter.js';
 export { guardSession } from './guard.js';
 export { closeConnections, type HttpAnswer, type HttpRequest, httpRequest } from './http.js';
 export { createKit, type Kit, type KitLog, type KitOptions, silentLog } from './kit.js';

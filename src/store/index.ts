@@ -24,6 +24,7 @@ export {
   tablesWithQueue,
   takeExpectations,
 } from './deliveries.js';
+export { claimDue, type DueOptions, noteDescribed } from './descriptions.js';
 export {
   beginHook,
   countDeliveries,
@@ -86,6 +87,7 @@ export {
 } from './records.js';
 export { canBecome, isFinal, type MutationState, statesBefore } from './states.js';
 export {
+  type RegisteredTable,
   type StoredTable,
   type TableHealth,
   type TableState,

@@ -27,6 +27,9 @@ export interface Position {
 /** A living process works on it; it was asked to see to it that another run follows. */
 export type Busy = 'busy';
 
+/** Its definition is another than the caller knows. */
+export type Changed = 'changed';
+
 /** What whoever begins to work on a table is told. */
 export interface Claim {
   /** This run; also an order of writes, drawn before anything is read. */
@@ -80,9 +83,15 @@ export interface Wishes {
 export interface Positions {
   /**
    * Begins a run for a process with this lease; null where the table is not registered. `takeOver`: nobody in this process
-   * works on it, whatever is written there.
+   * works on it, whatever is written there. `definition`: the table as the process knows it, for it must not go on with
+   * another.
    */
-  claim(db: Queryable, tableOid: number, worker: string, takeOver: boolean): Promise<Claim | Busy | null>;
+  claim(
+    db: Queryable,
+    table: { readonly oid: number; readonly definition: number },
+    worker: string,
+    takeOver: boolean,
+  ): Promise<Claim | Busy | Changed | null>;
   /** Ends a run, if it is still the table's. True: somebody wanted another one meanwhile. */
   release(db: Queryable, tableOid: number, run: string): Promise<boolean>;
   /**
@@ -115,8 +124,8 @@ const positionColumns = `d.cursor, d.full_listing, d.sweeping, d.sweep_cursor, d
 const claimSql = `
   WITH free AS (
     SELECT d.table_oid, d.restart OR t.last_synced_at < clock_timestamp() - interval '14 days' AS old,
-      d.worker IS NULL OR (d.worker = $2 AND $3) OR NOT EXISTS (
-        SELECT FROM upwrite.processes p WHERE p.id = d.worker AND p.lease_until > clock_timestamp()) AS yes
+      d.definition = $4 AND (d.worker IS NULL OR (d.worker = $2 AND $3) OR NOT EXISTS (
+        SELECT FROM upwrite.processes p WHERE p.id = d.worker AND p.lease_until > clock_timestamp())) AS yes
     FROM upwrite.table_details d JOIN upwrite.tables t USING (table_oid) WHERE d.table_oid = $1 FOR UPDATE OF d),
   wanted AS (
     SELECT table_oid, yes, yes AND coalesce(old, false) AS anew FROM free)
@@ -127,7 +136,7 @@ const claimSql = `
     full_listing = d.full_listing OR w.anew, sweeping = d.sweeping AND NOT w.anew,
     sweep_cursor = CASE WHEN w.anew THEN NULL ELSE d.sweep_cursor END
   FROM upwrite.tables t, wanted w WHERE d.table_oid = w.table_oid AND t.table_oid = w.table_oid
-  RETURNING ${positionColumns}, w.yes AS free, d.run, d.pause, t.state, t.reason,
+  RETURNING ${positionColumns}, w.yes AS free, d.definition = $4 AS current, d.run, d.pause, t.state, t.reason,
     t.last_synced_at IS NOT NULL AS ever_synced,
     EXISTS (SELECT FROM upwrite.stale_keys s WHERE s.table_oid = $1) AS stale,
     EXISTS (SELECT FROM upwrite.recent_writes r WHERE r.table_oid = $1
@@ -194,6 +203,7 @@ interface PositionRow {
 
 interface ClaimRow extends PositionRow {
   readonly free: boolean;
+  readonly current: boolean;
   readonly run: string;
   readonly state: TableState;
   readonly reason: string | null;
@@ -219,11 +229,17 @@ function position(row: PositionRow): Position {
   };
 }
 
-async function claim(db: Queryable, tableOid: number, worker: string, takeOver: boolean): Promise<Claim | Busy | null> {
-  const values = [tableOid, worker, takeOver];
+async function claim(
+  db: Queryable,
+  { oid, definition }: { readonly oid: number; readonly definition: number },
+  worker: string,
+  takeOver: boolean,
+): Promise<Claim | Busy | Changed | null> {
+  const values = [oid, worker, takeOver, definition];
   const result = await db.query<ClaimRow>({ name: 'upwrite-claim', text: claimSql, values });
   const row = result.rows[0];
   if (row === undefined) return null;
+  if (!row.current) return 'changed';
   if (!row.free) return 'busy';
   const { run, state, reason, pause, stale, forgettable } = row;
   return {

@@ -1,5 +1,6 @@
 /** What Upwrite keeps about each synced table: where it comes from, how its sync is doing, and how to go on. */
 import type { Json, Queryable } from './database.js';
+import { type Definitions, definitions, detachedState } from './definitions.js';
 
 /**
  * The health of a synced table.
@@ -23,6 +24,16 @@ export interface StoredTable {
   /** The resource as the table mirrors it, and rows per statement by verb: JSON of the catalog's making. */
   readonly resource: Json;
   readonly limits: Json;
+  readonly names: Json;
+}
+
+/** The same with what the store adds. */
+export interface RegisteredTable extends StoredTable {
+  /** Whether the configuration has it. */
+  readonly attached: boolean;
+  /** Grows whenever the table is registered anew. */
+  readonly definition: number;
+  readonly notes: readonly string[];
 }
 
 /** How a table's sync is doing. Times in epoch milliseconds by the database's clock. */
@@ -51,8 +62,9 @@ export interface TableHealth {
   readonly now: number;
 }
 
-export interface Tables {
-  list(db: Queryable): Promise<readonly StoredTable[]>;
+export interface Tables extends Definitions {
+  /** All of them, or those of these connections. */
+  list(db: Queryable, connections?: readonly string[]): Promise<readonly RegisteredTable[]>;
   health(db: Queryable): Promise<readonly TableHealth[]>;
   /** Adds a table, or brings what is known of it up to date; its position and health stay unless the oid is new. */
   register(db: Queryable, table: StoredTable): Promise<void>;
@@ -75,23 +87,27 @@ const registerSql = `
   details_gone AS (
     DELETE FROM upwrite.table_details d USING gone WHERE d.table_oid = gone.table_oid),
   details AS (
-    INSERT INTO upwrite.table_details (table_oid, resource, limits) VALUES ($1, $4, $5)
-    ON CONFLICT (table_oid) DO UPDATE SET resource = EXCLUDED.resource, limits = EXCLUDED.limits)
+    INSERT INTO upwrite.table_details AS d (table_oid, resource, limits, names) VALUES ($1, $4, $5, $6)
+    ON CONFLICT (table_oid) DO UPDATE SET resource = EXCLUDED.resource, limits = EXCLUDED.limits,
+      names = EXCLUDED.names, definition = d.definition + 1)
   SELECT count(*) FROM gone`;
 
 /** A statement of its own: the unique constraint would still see the row that the first one deletes. */
 const registerTableSql = `
-  INSERT INTO upwrite.tables (table_oid, connection, provider, object, schema_name, table_name)
+  INSERT INTO upwrite.tables AS t (table_oid, connection, provider, object, schema_name, table_name)
   VALUES ($1, $2, $3, $4, $5, $6)
   ON CONFLICT (table_oid) DO UPDATE SET connection = EXCLUDED.connection, provider = EXCLUDED.provider,
-    object = EXCLUDED.object, schema_name = EXCLUDED.schema_name, table_name = EXCLUDED.table_name`;
+    object = EXCLUDED.object, schema_name = EXCLUDED.schema_name, table_name = EXCLUDED.table_name,
+    state = CASE WHEN t.state = '${detachedState}' THEN 'backfilling' ELSE t.state END,
+    reason = CASE WHEN t.state = '${detachedState}' THEN NULL ELSE t.reason END,
+    since = CASE WHEN t.state = '${detachedState}' THEN clock_timestamp() ELSE t.since END`;
 
 const setStateSql = `
   WITH old AS (
     SELECT state, reason FROM upwrite.tables WHERE table_oid = $1 FOR UPDATE),
   new AS (
     UPDATE upwrite.tables t SET state = $2, reason = $3, since = clock_timestamp() FROM old
-    WHERE t.table_oid = $1 AND (old.state <> $2 OR old.reason IS DISTINCT FROM $3) AND ($2 = 'paused' OR NOT EXISTS (
+    WHERE t.table_oid = $1 AND old.state <> '${detachedState}' AND (old.state <> $2 OR old.reason IS DISTINCT FROM $3) AND ($2 = 'paused' OR NOT EXISTS (
       SELECT FROM upwrite.table_details d WHERE d.table_oid = $1 AND d.pause IS NOT NULL))
     RETURNING 1)
   SELECT old.state FROM old, new WHERE old.state <> $2`;
@@ -110,6 +126,10 @@ interface StoredRow {
   readonly table_name: string;
   readonly resource: Json;
   readonly limits: Json;
+  readonly names: Json;
+  readonly attached: boolean;
+  readonly definition: number;
+  readonly notes: readonly string[];
 }
 
 interface HealthRow {
@@ -132,10 +152,13 @@ interface HealthRow {
   readonly now: Date;
 }
 
-async function list(db: Queryable): Promise<readonly StoredTable[]> {
+async function list(db: Queryable, connections?: readonly string[]): Promise<readonly RegisteredTable[]> {
   const result = await db.query<StoredRow>(
-    `SELECT t.table_oid, t.connection, t.provider, t.object, t.schema_name, t.table_name, d.resource, d.limits
-     FROM upwrite.tables t JOIN upwrite.table_details d USING (table_oid) ORDER BY t.schema_name, t.table_name`,
+    `SELECT t.table_oid, t.connection, t.provider, t.object, t.schema_name, t.table_name, d.resource, d.limits, d.names,
+       t.state <> '${detachedState}' AS attached, d.definition, t.notes
+     FROM upwrite.tables t JOIN upwrite.table_details d USING (table_oid)
+     WHERE $1::text[] IS NULL OR t.connection = ANY ($1) ORDER BY t.schema_name, t.table_name`,
+    [connections ?? null],
   );
   return result.rows.map((row) => ({
     tableOid: row.table_oid,
@@ -146,6 +169,10 @@ async function list(db: Queryable): Promise<readonly StoredTable[]> {
     name: row.table_name,
     resource: row.resource,
     limits: row.limits,
+    names: row.names,
+    attached: row.attached,
+    definition: row.definition,
+    notes: row.notes,
   }));
 }
 
@@ -188,6 +215,7 @@ async function register(db: Queryable, table: StoredTable): Promise<void> {
     object,
     JSON.stringify(table.resource),
     JSON.stringify(table.limits),
+    JSON.stringify(table.names),
   ]);
   await db.query(registerTableSql, [tableOid, connection, provider, object, schema, name]);
 }
@@ -196,6 +224,7 @@ export const tables: Tables = {
   list,
   health,
   register,
+  ...definitions,
   setState: async (db, tableOid, to) => {
     const result = await db.query<{ state: TableState }>(setStateSql, [tableOid, to.state, to.reason]);
     return result.rows[0]?.state ?? null;

@@ -50,6 +50,8 @@ export type CycleEnd =
   | { readonly kind: 'paused'; readonly reason: string }
   /** Somebody works on it, and another run will follow that one. */
   | { readonly kind: 'busy' }
+  /** Its definition is another than this process knows: it will hear of it in a moment. */
+  | { readonly kind: 'changed' }
   /** It is not registered any more. */
   | { readonly kind: 'gone' };
 
@@ -71,9 +73,9 @@ interface Run {
  */
 export async function runCycle(context: CycleContext, signal: AbortSignal): Promise<CycleEnd> {
   const { pool, table, turn } = context;
-  const claim = await turn(() => positions.claim(pool, table.oid, context.worker, !context.isBusyHere));
+  const claim = await turn(() => positions.claim(pool, table, context.worker, !context.isBusyHere));
   if (claim === null) return { kind: 'gone' };
-  if (claim === 'busy') return { kind: 'busy' };
+  if (claim === 'busy' || claim === 'changed') return { kind: claim };
   let again = false;
   let end: CycleEnd;
   try {

@@ -5,7 +5,7 @@
 import type pg from 'pg';
 import type { Catalog } from '../catalog/index.js';
 import type { Session } from '../provider/index.js';
-import { isPaused } from '../store/index.js';
+import { isPaused, staleKeys } from '../store/index.js';
 import type { JobContext, Jobs } from './jobs.js';
 import { rereadQueued } from './reread.js';
 import { createTurns } from './turns.js';
@@ -21,39 +21,36 @@ export interface RereadOptions {
 const task = 'reread';
 /** Over a minute; the table's own run comes after that. */
 const attempts = 5;
-/** Milliseconds until another look whether this process is the one for a table that it does not know. */
-const strangerMs = 1000;
+/** Milliseconds until another look: at what is still queued, or by a process that has the table's connection. */
+const again = 1000;
+const elsewhere = 10_000;
 /** Milliseconds that a merge waits for writes being applied. */
 const lockTimeoutMs = 10_000;
 /** Pieces of database work at once. */
 const concurrency = 2;
 
 /**
- * Registers the task. The answer asks for a table's queue to be read again in `delayMs`; it resolves when that is certain,
- * by whatever process. Any number of calls before it begins are one.
+ * Registers the task. The answer asks for a reading of a table's queue that begins after the call, by whatever process; it
+ * resolves when that is certain to come. Any number of calls before it begins are one.
  */
-export function registerRereads({
-  pool,
-  catalog,
-  sessions,
-  jobs,
-}: RereadOptions): (tableOid: number, delayMs: number) => Promise<void> {
+export function registerRereads({ pool, catalog, sessions, jobs }: RereadOptions): (tableOid: number) => Promise<void> {
   const turn = createTurns(concurrency);
-  const reread = (tableOid: number, delayMs: number): Promise<void> =>
+  const ask = (tableOid: number, delayMs: number): Promise<void> =>
     jobs.add(task, { table: tableOid }, { key: `${task}:${tableOid}`, delayMs, keepEarlier: true, attempts });
 
-  jobs.register(task, async (payload: unknown, { signal, attempt }: JobContext) => {
+  jobs.register(task, async (payload: unknown, { signal }: JobContext) => {
     const oid = tableOf(payload);
+    if (await isPaused(pool, oid)) return;
     const table = catalog.byOid(oid);
     const session = table === undefined ? undefined : sessions.get(table.connection);
-    if (await isPaused(pool, oid)) return;
     if (table !== undefined && session !== undefined) {
       await rereadQueued({ pool, table, session, turn, lockTimeoutMs }, signal);
-    } else if (attempt === 1) {
-      await reread(oid, strangerMs);
     }
+    // What was queued once more, or is locked, or is another process's.
+    const isLeft = (await staleKeys(pool, oid, 1)).length > 0;
+    if (isLeft) await ask(oid, session === undefined ? elsewhere : again);
   });
-  return reread;
+  return (tableOid) => ask(tableOid, 0);
 }
 
 function tableOf(payload: unknown): number {

@@ -77,6 +77,8 @@ const nothing = { pages: 0, rows: 0, expectedRows: null, rowsPerSecond: null };
 const forEver = { attempts: 32_767 };
 /** Milliseconds until another look whether this process is the one for a table that it does not know. */
 const strangerMs = 10_000;
+/** Milliseconds until another look at a table of whose change this process has not heard. */
+const changedMs = 500;
 /** Milliseconds until another look whether a table is free that somebody works on, should that one not see to it. */
 const busyMs = 1000;
 /** The longest wait for a quota, in milliseconds: it may open earlier than the API has said. */
@@ -107,6 +109,8 @@ export function startSync(options: SyncOptions): Sync {
   const work = async (payload: unknown, { signal }: JobContext): Promise<void> => {
     const { tableOid, failures } = parsePayload(payload);
     const context = contextOf(tableOid);
+    // Whoever puts the table back into the configuration adds its job again.
+    if (catalog.byOid(tableOid)?.attached === false) return;
     if (context === null) {
       const registered = await tables.list(pool);
       if (registered.some((each) => each.tableOid === tableOid)) await again(tableOid, strangerMs, failures);
@@ -142,7 +146,7 @@ export function startSync(options: SyncOptions): Sync {
   };
 
   const schedule = async (): Promise<void> => {
-    const mine = catalog.all().filter((table) => sessions.has(table.connection));
+    const mine = catalog.all().filter((table) => table.attached && sessions.has(table.connection));
     const every = new Map(mine.map((table) => [table.oid, options.every(table)]));
     await tables.setMaxAges(pool, every);
     await jobs.ensure(
@@ -153,7 +157,7 @@ export function startSync(options: SyncOptions): Sync {
 
   let scheduling: Promise<void> = Promise.resolve();
   const update = (): void => {
-    first.keep(new Set(catalog.all().map(({ oid }) => oid)));
+    first.keep(new Set(catalog.all().flatMap(({ oid, attached }) => (attached ? [oid] : []))));
     scheduling = scheduling.then(schedule).catch((error: unknown) => {
       if (!isDatabaseAway(error)) log.warn({ err: error }, 'the jobs of the tables could not be added');
     });
@@ -172,7 +176,7 @@ export function startSync(options: SyncOptions): Sync {
     if (isThere) update();
     else tellAway();
   });
-  first.await(catalog.all().flatMap((table) => (sessions.has(table.connection) ? [table.oid] : [])));
+  first.await(catalog.all().flatMap((table) => (table.attached && sessions.has(table.connection) ? [table.oid] : [])));
   update();
   // Should a job ever be lost, its table is not.
   const timer = setInterval(update, 60_000);
@@ -258,6 +262,7 @@ async function runOnce(options: SyncOptions, context: RunContext, failures: numb
 
 function delayAfter(kind: CycleEnd['kind'], everyMs: number): number | null {
   if (kind === 'live') return everyMs;
+  if (kind === 'changed') return changedMs;
   if (kind === 'busy') return busyMs;
   return kind === 'more' ? 0 : null;
 }

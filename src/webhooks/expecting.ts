@@ -80,8 +80,8 @@ async function lookAt(options: ExpectingOptions, oid: number): Promise<number> {
       const these = stale.filter((each) => each.attempts === attempts).map(({ key }) => key);
       if (these.length > 0) await postponeExpectations(client, oid, these, delay, true);
     }
-    again = stale.length > 0;
-    if (again)
+    again = stale.length > 0 || waiting.size > 0;
+    if (stale.length > 0)
       await queueStale(
         client,
         oid,

@@ -1,29 +1,39 @@
-import { expect, it } from 'vitest';
-import { createWaker } from './waker.js';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { createWaker, type Waker } from './waker.js';
+
+const woken: number[] = [];
+let waker: Waker;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  woken.length = 0;
+  waker = createWaker(async (oid) => {
+    woken.push(oid);
+  });
+});
+afterEach(() => vi.useRealTimers());
 
 it('reads at once, and what follows together', async () => {
-  const woken: (readonly [number, number])[] = [];
-  let now = 10_000;
-  const waker = createWaker(
-    async (oid, delay) => {
-      woken.push([oid, delay]);
-    },
-    () => now,
-  );
   await waker.wake([1, 1, 2]);
-  now += 100;
+  expect(woken).toEqual([1, 2]);
+  vi.advanceTimersByTime(100);
   for (let i = 0; i < 50; i += 1) await waker.wake([1]);
-  expect(woken).toEqual([
-    [1, 0],
-    [2, 0],
-    [1, 400],
-  ]);
-  now += 400;
+  vi.advanceTimersByTime(399);
+  expect(woken).toEqual([1, 2]);
+  vi.advanceTimersByTime(1);
+  expect(woken).toEqual([1, 2, 1]);
   await waker.wake([1]);
-  now += 10_000;
+  expect(woken).toHaveLength(3);
+  vi.advanceTimersByTime(10_000);
+  expect(woken).toHaveLength(4);
   await waker.wake([1]);
-  expect(woken.slice(3)).toEqual([
-    [1, 500],
-    [1, 0],
-  ]);
+  expect(woken).toHaveLength(5);
+});
+
+it('puts nothing off past its end', async () => {
+  await waker.wake([1]);
+  await waker.wake([1]);
+  waker.stop();
+  vi.advanceTimersByTime(10_000);
+  expect(woken).toEqual([1]);
 });

@@ -7,29 +7,42 @@
 const spacing = 500;
 
 export interface Waker {
-  /** Resolves when the reading is certain to come. */
+  /** Resolves when readings that are not put off are certain to come. */
   wake(tableOids: Iterable<number>): Promise<void>;
+  /** Readings that were put off are left to whoever looks at the queue next. */
+  stop(): void;
 }
 
-/** `wakeTable` is called at once, and says itself when in `delayMs` the reading is to be. Its errors are its own. */
-export function createWaker(
-  wakeTable: (tableOid: number, delayMs: number) => Promise<void>,
-  now: () => number = Date.now,
-): Waker {
-  /** When each table is read next, or was read last. */
+/**
+ * `wakeTable` asks for a reading that begins after it was called. It is called when the reading is wanted and not before:
+ * one that was asked for earlier could begin earlier, and miss what is queued in between. Its errors are its own.
+ */
+export function createWaker(wakeTable: (tableOid: number) => Promise<void>): Waker {
+  /** When each table was last read, in epoch milliseconds. */
   const times = new Map<number, number>();
+  const timers = new Map<number, NodeJS.Timeout>();
+  const read = (oid: number): Promise<void> => {
+    times.set(oid, Date.now());
+    return wakeTable(oid);
+  };
   return {
     wake: async (tableOids) => {
-      const at = now();
       const due = [...new Set(tableOids)].flatMap((oid) => {
-        const time = times.get(oid) ?? 0;
-        // A reading that is still to come will see this delivery too.
-        if (time > at) return [];
-        const next = Math.max(at, time + spacing);
-        times.set(oid, next);
-        return [wakeTable(oid, next - at)];
+        if (timers.has(oid)) return [];
+        const wait = (times.get(oid) ?? 0) + spacing - Date.now();
+        if (wait <= 0) return [read(oid)];
+        const timer = setTimeout(() => {
+          timers.delete(oid);
+          void read(oid);
+        }, wait);
+        timers.set(oid, timer);
+        return [];
       });
       await Promise.all(due);
+    },
+    stop: () => {
+      for (const timer of timers.values()) clearTimeout(timer);
+      timers.clear();
     },
   };
 }

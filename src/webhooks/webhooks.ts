@@ -25,8 +25,8 @@ export interface WebhooksOptions {
   /** Null: there is no key, so that no hook can be registered. */
   readonly sealer: Sealer | null;
   readonly log: KitLog;
-  /** What is queued of a table is to be read again in so many milliseconds; resolves when that is certain. */
-  readonly wake: (tableOid: number, delayMs: number) => Promise<void>;
+  /** Asks for a reading of what is queued of a table that begins after the call; resolves when it is certain to come. */
+  readonly wake: (tableOid: number) => Promise<void>;
   /** Other times than the defaults, in milliseconds: tests do not wait so long. */
   readonly timings?: WebhookTimings;
 }
@@ -55,8 +55,8 @@ export const poolSize = { taking: connectionsAtOnce + hooksAtOnce + 4, idle: 2 }
 export function startWebhooks(options: WebhooksOptions): WebhooksRunning {
   const { pool, catalog, log, url, timings = {} } = options;
   /** Whatever was to be said is in the database: a table that cannot be woken has its turn by itself. */
-  const waker = createWaker(async (tableOid, delayMs) => {
-    await options.wake(tableOid, delayMs).catch((error: unknown) => log.debug({ error }, 'a table could not be woken'));
+  const waker = createWaker(async (tableOid) => {
+    await options.wake(tableOid).catch((error: unknown) => log.debug({ error }, 'a table could not be woken'));
   });
   const all = [...options.sessions].flatMap(([name, { webhooks }]) =>
     webhooks === undefined ? [] : [{ name, webhooks, wanted: !options.off.has(name) }],
@@ -102,14 +102,16 @@ export function startWebhooks(options: WebhooksOptions): WebhooksRunning {
   });
   const tally = startTally(pool, log);
   // What a process has left that was killed need not wait until it counts as dead.
-  const resumed = tablesWithQueue(pool).then(waker.wake, (error: unknown) => {
-    log.debug({ error }, 'what is queued was not looked at');
-  });
+  const resumed = tablesWithQueue(pool).then(
+    (oids) => waker.wake(oids.filter((oid) => options.sessions.has(catalog.byOid(oid)?.connection ?? ''))),
+    (error: unknown) => log.debug({ error }, 'what is queued was not looked at'),
+  );
   const intake = new Intake({ pool, places, onQueued });
   return {
     handle: createReceiver({ url, connections, secrets, intake, log, onDelivery: tally.count }),
     look,
     stop: async () => {
+      waker.stop();
       await resumed;
       await Promise.all([keeper, payloads, expecting, tally].map((each) => each.stop()));
     },

@@ -43,7 +43,7 @@ export async function applyAnswer(options: ApplyOptions, writer: Writer, answere
       const confirmed = changes.records.map((each) => each.record);
       const keys = confirmed.map((record) => record.key);
       if (answered.facts.verb === 'delete') await deleteRecords(client, table, keys);
-      else await applyRecords(client, table, [...changes.also, ...confirmed]);
+      else await applyRecords(client, table, [...changes.also, ...confirmed], answered.facts.verb === 'insert');
       if (changes.gone.length > 0) await deleteRecords(client, table, changes.gone);
       if (changes.stale.length > 0) await queueStale(client, table.oid, changes.stale);
       const report = { ...reportOf(answered), localMs: performance.now() - begun - upstreamMs };

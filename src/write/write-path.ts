@@ -102,6 +102,7 @@ export class WritePath {
     const { facts } = lent;
     const table = this.#o.catalog.byOid(facts.tableOid);
     if (table === undefined) return raise('internal', { params: { what: 'the table is no longer synced' } });
+    if (!table.attached) return this.#notConfigured(table);
     if (table.limits[facts.verb] === undefined) {
       raise('verb_not_offered', { params: this.#params(table, lent), schema: table.schema, table: table.name });
     }
@@ -297,7 +298,10 @@ export class WritePath {
 
   #session(table: SyncedTable): Session {
     const session = this.#o.session(table.connection);
-    if (session !== undefined) return session;
+    return session ?? this.#notConfigured(table);
+  }
+
+  #notConfigured(table: SyncedTable): never {
     return raise('not_configured', {
       params: { connection: table.connection, table: table.name },
       schema: table.schema,

@@ -1,6 +1,6 @@
 /** A whole Upwrite in this process: a throwaway Postgres, a scripted API, the write path and the proxy. */
 import { afterAll } from 'vitest';
-import { installCatalog, type LiveCatalog } from '../../src/catalog/index.js';
+import { installCatalog, type LiveCatalog, type TableChoice } from '../../src/catalog/index.js';
 import type { Resource } from '../../src/provider/index.js';
 import { type FreshnessPort, type ProxyOptions, startProxy } from '../../src/proxy/index.js';
 import { createAnalyser } from '../../src/sql/index.js';
@@ -32,6 +32,8 @@ export interface StackOptions {
   readonly proxy?: Partial<ProxyOptions>;
   readonly transactions?: 'escape' | 'reject';
   readonly freshness?: FreshnessPort;
+  /** What a configuration would choose of the tables. */
+  readonly tables?: readonly TableChoice[];
 }
 
 const closers: (() => Promise<unknown>)[] = [];
@@ -44,7 +46,15 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const catalog = await installCatalog({
     pool,
     registry: tables,
-    connections: [{ name: 'salesforce', provider: 'salesforce', session: api.session, grant: { write: ['public'] } }],
+    connections: [
+      {
+        name: 'salesforce',
+        provider: 'salesforce',
+        session: api.session,
+        grant: { write: ['public'] },
+        ...(options.tables === undefined ? {} : { tables: options.tables }),
+      },
+    ],
     signal: AbortSignal.timeout(30_000),
     onNote: () => {},
   });

@@ -6,6 +6,7 @@
  * itself, and what others did to tables that it may read anyway: an API's message can quote a value.
  */
 
+import { definitions } from './definitions.js';
 import { journal } from './journal.js';
 import type { Migration } from './migration.js';
 import { records } from './records.js';
@@ -16,7 +17,7 @@ import { webhooks } from './webhooks.js';
 
 export type { Migration } from './migration.js';
 
-export const migrations: readonly Migration[] = [journal, tables, upserts, sync, webhooks, records];
+export const migrations: readonly Migration[] = [journal, tables, upserts, sync, webhooks, definitions, records];
 
 /**
  * Run at the end of every step: whatever a database's default privileges gave to others is taken back, and every role

@@ -100,8 +100,16 @@ async function makeTables(pool: Pool, connections: number): Promise<readonly Syn
       const oid = oids.rows[i]?.oid ?? 0;
       const connection = `c${c}`;
       const place = { connection, provider: 'fleet', schema: 'fleet', name };
-      await tables.register(pool, { ...place, tableOid: oid, object: name, resource: null, limits: {} });
-      made.push({ ...place, oid, resource: resource(name), columnNames: ['id', 'modified_at'], limits: {} });
+      await tables.register(pool, { ...place, tableOid: oid, object: name, resource: null, limits: {}, names: {} });
+      made.push({
+        ...place,
+        oid,
+        resource: resource(name),
+        columnNames: ['id', 'modified_at'],
+        attached: true,
+        definition: 1,
+        limits: {},
+      });
     }
   }
   return made;

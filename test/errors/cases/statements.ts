@@ -91,9 +91,9 @@ export const statements: readonly ErrorCase<StatementWorld>[] = [
     },
     shows: {
       sqlstate: '55000',
-      message: 'table "contacts" is synced by connection "salesforce", which is not configured',
+      message: 'table "contacts" of connection "salesforce" is not in the configuration',
       detail: 'Nothing was sent.',
-      hint: 'Put the connection back into the configuration, or drop the table.',
+      hint: 'Put it back into the configuration, or remove the table with "upwrite drop", or keep it as an ordinary one with "upwrite release".',
       ...contacts,
     },
   },
