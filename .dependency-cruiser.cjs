@@ -16,6 +16,7 @@ const rooms = {
   upstream: ['errors', 'wire'],
   write: ['errors', 'catalog', 'provider', 'store', 'upstream'],
   sync: ['errors', 'catalog', 'provider', 'store', 'upstream'],
+  records: ['errors', 'catalog', 'provider', 'store'],
   webhooks: ['errors', 'catalog', 'provider', 'store'],
   proxy: ['errors', 'wire', 'sql', 'catalog', 'upstream'],
 };

@@ -10,6 +10,7 @@ import {
   runCli,
   startEmbedded,
   stopRequested,
+  tableSqlCommand,
 } from './cli/index.js';
 import { parseDatabaseUrl } from './config/index.js';
 import { connectionLook } from './main/check-connection.js';
@@ -150,6 +151,7 @@ async function main(): Promise<number> {
           },
         }),
       ],
+      ['table-sql', tableSqlCommand],
       ['plan', planCommand(registry)],
       ['apply', applyCommand(registry)],
       ['drop', dropCommand],

@@ -51,11 +51,12 @@ export interface ChosenBase {
 /** The fields that every record has of itself. */
 export const idField = 'id';
 export const createdField = 'createdTime';
+const createdName = 'created_time';
 
 const own: readonly Column[] = [
   { name: 'id', field: idField, type: 'text', nullable: false, insertable: false, updatable: false },
   {
-    name: 'created_time',
+    name: createdName,
     field: createdField,
     type: 'timestamptz',
     nullable: false,
@@ -152,6 +153,7 @@ export function toResource(base: BaseDescription, table: TableDescription, name:
     key: 'id',
     columns: [...own, ...columns],
     ...(versionName === undefined ? {} : { version: versionName }),
+    created: createdName,
     writes,
     pull: { incremental: true, deletions: 'sweep' },
     comment: description === '' ? label : `${label}\n${description}`,

@@ -51,12 +51,14 @@ function toColumn(field: Field): Column {
 
 function toResource(table: Table, config: GitHubConfig): Resource {
   const version = table.fields.find(({ field }) => field === table.version)?.name;
+  const created = table.fields.find(({ field }) => field === 'createdAt')?.name;
   return {
     name: table.name,
     object: table.object,
     key: 'id',
     columns: table.fields.map(toColumn),
     ...(version === undefined ? {} : { version }),
+    ...(created === undefined ? {} : { created }),
     writes: writes[table.object](config),
     // Nothing lists deletions: GitHub tells them to webhooks only.
     pull: { incremental: isIncremental(table.object), deletions: 'sweep' },

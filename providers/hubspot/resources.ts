@@ -201,6 +201,9 @@ function columnNames(properties: readonly Property[]): ReadonlyMap<string, strin
 /** Properties that tell when a record changed: contacts have the first, everything else the second. */
 const versionFields = ['lastmodifieddate', 'hs_lastmodifieddate'];
 
+/** The same for when it was made. */
+const createdFields = ['createdate', 'hs_createdate'];
+
 const insertLimit: WriteLimit = { max: 1, ceiling: batchLimit, atomic: false };
 const batchWrites: WriteLimit = { max: batchLimit, ceiling: batchLimit, atomic: false };
 
@@ -217,9 +220,12 @@ export function toResource(object: ObjectChoice, properties: readonly Property[]
     const made = column(property, names.get(property.name) ?? property.name, object.required.includes(property.name));
     return isIdentity(object, property) ? { ...made, upsertKey: true } : made;
   });
-  const version = versionFields
-    .map((field) => columns.find((candidate) => candidate.field === field))
-    .find((candidate) => candidate !== undefined);
+  const firstOf = (fields: readonly string[]) =>
+    fields
+      .map((field) => columns.find((candidate) => candidate.field === field))
+      .find((candidate) => candidate?.type === 'timestamptz');
+  const version = firstOf(versionFields);
+  const created = firstOf(createdFields);
   const upserts = columns.some((candidate) => candidate.upsertKey === true);
   const writes: Writes = {
     insert: insertLimit,
@@ -233,6 +239,7 @@ export function toResource(object: ObjectChoice, properties: readonly Property[]
     key: keyColumn.name,
     columns: [keyColumn, ...columns],
     ...(version === undefined ? {} : { version: version.name }),
+    ...(created === undefined ? {} : { created: created.name }),
     writes,
     pull: { incremental: version !== undefined, deletions: version === undefined ? 'sweep' : 'listed' },
     ...(object.label === undefined ? {} : { comment: object.label }),

@@ -184,6 +184,7 @@ export function toResource(object: ObjectDescription, name: string): Resource | 
   const version = versionFields
     .map((field) => columns.find((candidate) => candidate.field === field))
     .find((candidate) => candidate !== undefined);
+  const created = columns.find(({ field, type }) => field === 'CreatedDate' && type === 'timestamptz');
   const hasDeletedFlag = columns.some((candidate) => candidate.field === 'IsDeleted');
   const upserts = object.createable && object.updateable && columns.some((candidate) => candidate.upsertKey === true);
   const writes: Writes = {
@@ -198,6 +199,7 @@ export function toResource(object: ObjectDescription, name: string): Resource | 
     key: key.name,
     columns: [key, ...columns.filter((candidate) => candidate !== key)],
     ...(version === undefined ? {} : { version: version.name }),
+    ...(created === undefined ? {} : { created: created.name }),
     writes,
     pull: {
       incremental: version !== undefined,

@@ -17,11 +17,13 @@ function toResource(table: Table): Resource {
     ...(verbs.includes('update') ? { update: rowLimit } : {}),
     ...(verbs.includes('delete') ? { delete: rowLimit } : {}),
   };
+  const created = table.fields.find(({ field, type }) => field === 'created' && type === 'timestamptz')?.name;
   return {
     name: table.name,
     object: table.object,
     key: 'id',
     columns: table.fields.map(toColumn),
+    ...(created === undefined ? {} : { created }),
     writes,
     pull: { incremental: true, deletions: 'listed' },
     comment: table.comment,

@@ -1,7 +1,8 @@
 /** `/livez`, `/healthz` and `/metrics`: what a balancer, an operator and Prometheus ask of one Upwrite process. */
 import type pg from 'pg';
-import { type TableHealth, tables } from '../store/index.js';
+import { records, type TableHealth, tables, verification } from '../store/index.js';
 import { Metrics } from '../telemetry/index.js';
+import { recordMetrics, verificationMetrics } from './check-metrics.js';
 import type { AdminReply, Route } from './server.js';
 
 export interface HealthOptions {
@@ -63,11 +64,17 @@ async function metricsReply(options: HealthOptions): Promise<AdminReply> {
     .gauge({ name: 'upwrite_database_up', help: 'Whether the database answers this process.' })
     .set(all === null ? 0 : 1);
   if (all !== null) tableMetrics(shared, all);
+  await furtherMetrics(shared, options.pool).catch(() => {});
   return {
     status: 200,
     type: 'text/plain; version=0.0.4; charset=utf-8',
     body: options.metrics.render() + shared.render(),
   };
+}
+
+async function furtherMetrics(metrics: Metrics, pool: HealthOptions['pool']): Promise<void> {
+  recordMetrics(metrics, await records.health(pool), Date.now());
+  verificationMetrics(metrics, await verification.health(pool));
 }
 
 /** The same from every process: what the database says of all tables. */
@@ -79,7 +86,7 @@ function tableMetrics(metrics: Metrics, all: readonly TableHealth[]): void {
   });
   const each = (name: string, help: string) =>
     metrics.gauge({ name, help, labels: ['schema', 'table'], mostSeries: 100_000 });
-  const age = each('upwrite_table_age_seconds', 'Since the API was last seen to have nothing newer.');
+  const age = each('upwrite_table_age_seconds', 'Everything that the API had so long ago is here.');
   const maxAge = each('upwrite_table_max_age_seconds', 'From one look for changes to the next.');
   const healthy = each('upwrite_table_healthy', '0 while the table is unhealthy.');
   const rows = each('upwrite_table_backfill_rows', 'Records of the running or the last full listing.');

@@ -208,11 +208,14 @@ function chooseColumns(
     columns.map((column) => column.name),
     `${where}.rename: two columns are named`,
   );
+  const { created, ...rest } = resource;
+  const keepsCreated = created !== undefined && columns.some((column) => column.name === newName(created));
   return {
     resource: {
-      ...resource,
+      ...rest,
       key: newName(resource.key),
       ...(resource.version === undefined ? {} : { version: newName(resource.version) }),
+      ...(keepsCreated ? { created: newName(created) } : {}),
       columns,
     },
     names: Object.fromEntries(

@@ -62,6 +62,7 @@ const resource = z.object({
   key: z.string(),
   columns: z.array(column),
   version: z.string().exactOptional(),
+  created: z.string().exactOptional(),
   writes: z.object({
     insert: writeLimit.exactOptional(),
     update: writeLimit.exactOptional(),

@@ -3,7 +3,6 @@
 import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
-import pg from 'pg';
 import {
   type Config,
   ConfigError,
@@ -12,20 +11,10 @@ import {
   type LoadedConfig,
   type TlsConfig,
 } from '../config/index.js';
-import { FaultError } from '../errors/index.js';
-import { redactText } from '../telemetry/index.js';
 import type { Command, CommandContext } from './command.js';
-import { clientConfig, mayGoWithoutTls } from './database.js';
-
-export interface Finding {
-  readonly ok: boolean;
-  /** What was looked at. */
-  readonly item: string;
-  /** How it is. */
-  readonly state: string;
-  /** What to do about it. */
-  readonly fix?: string;
-}
+import { connect } from './database.js';
+import { bad, type Finding, ok, words } from './finding.js';
+import { recordFindings } from './records.js';
 
 export interface CheckOptions {
   /**
@@ -47,9 +36,6 @@ export interface CheckOptions {
 
 /** The oldest server whose behaviour Upwrite relies on. */
 const oldestServer = 140_000;
-
-const ok = (item: string, state: string): Finding => ({ ok: true, item, state });
-const bad = (item: string, state: string, fix: string): Finding => ({ ok: false, item, state, fix });
 
 export function checkCommand(options: CheckOptions): Command {
   return {
@@ -94,6 +80,7 @@ async function* findings(context: CommandContext, options: CheckOptions): AsyncG
   if (config.database === undefined)
     yield ok('database', 'none is configured: the embedded Postgres is used, and brings all that is needed');
   else yield* checkDatabase(config.database);
+  yield* recordFindings(config);
   const loaded = context.loaded();
   for (const connection of loaded === undefined ? [] : config.connections) {
     if (loaded === undefined) continue;
@@ -104,14 +91,6 @@ async function* findings(context: CommandContext, options: CheckOptions): AsyncG
     }
   }
   if (options.further !== undefined) yield* options.further(config);
-}
-
-function words(error: unknown): string {
-  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
-  if (error instanceof FaultError && error.fault.context !== undefined) {
-    return redactText(`${error.message}: ${error.fault.context}`);
-  }
-  return redactText(error instanceof Error ? error.message || code : String(error));
 }
 
 function checkTls({ mode, cert, key }: TlsConfig): Finding {
@@ -129,28 +108,6 @@ function checkTls({ mode, cert, key }: TlsConfig): Finding {
       words(error),
       'tls.cert and tls.key must be PEM files that belong together and that Upwrite can read',
     );
-  }
-}
-
-async function connect(target: DatabaseTarget): Promise<pg.Client> {
-  const attempt = async (plain: boolean) => {
-    const client = new pg.Client(clientConfig(target, plain));
-    // A connection that breaks later is noticed by the query under way.
-    client.on('error', () => {});
-    try {
-      await client.connect();
-      return client;
-    } catch (error) {
-      await client.end().catch(() => {});
-      throw error;
-    }
-  };
-  try {
-    return await attempt(false);
-  } catch (error) {
-    const refused = error instanceof Error && /does not support SSL/.test(error.message);
-    if (refused && mayGoWithoutTls(target)) return attempt(true);
-    throw error;
   }
 }
 

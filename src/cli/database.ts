@@ -1,7 +1,7 @@
 /** The configured database for node-postgres. */
 import { readFileSync } from 'node:fs';
 import { rootCertificates } from 'node:tls';
-import type pg from 'pg';
+import pg from 'pg';
 import type { DatabaseTarget } from '../config/index.js';
 
 /**
@@ -45,4 +45,27 @@ function tlsOptions({ sslmode, sslrootcert, sslcert, sslkey, host }: DatabaseTar
 /** Whether a refused TLS connection may be tried again without. */
 export function mayGoWithoutTls({ sslmode }: DatabaseTarget): boolean {
   return sslmode === 'prefer' || sslmode === 'allow';
+}
+
+/** A connection, without TLS where sslmode allows that and the server has none. */
+export async function connect(target: DatabaseTarget): Promise<pg.Client> {
+  const attempt = async (plain: boolean) => {
+    const client = new pg.Client(clientConfig(target, plain));
+    // A connection that breaks later is noticed by the query under way.
+    client.on('error', () => {});
+    try {
+      await client.connect();
+      return client;
+    } catch (error) {
+      await client.end().catch(() => {});
+      throw error;
+    }
+  };
+  try {
+    return await attempt(false);
+  } catch (error) {
+    const refused = error instanceof Error && /does not support SSL/.test(error.message);
+    if (refused && mayGoWithoutTls(target)) return attempt(true);
+    throw error;
+  }
 }

@@ -58,10 +58,23 @@ export interface ConnectionConfig {
   readonly tables?: readonly TableSelection[];
   /** Rows per statement, instead of the provider's own limits. */
   readonly limits: LimitsConfig;
+  /** `sync_external_id` of its records in generic records tables. */
+  readonly externalId?: string;
+  /** `sync_metadata` there. */
+  readonly metadata: Readonly<Record<string, unknown>>;
   /** Whether webhooks are registered and taken. */
   readonly webhooks: boolean;
   /** Everything else in the connection, `auth` among it: for the provider's `parseConfig`. Never to be logged. */
   readonly settings: Readonly<Record<string, unknown>>;
+}
+
+/** A generic records table and what feeds it: all connections of a provider, or one connection. */
+export interface RecordsConfig {
+  readonly table: { readonly schema: string; readonly name: string };
+  readonly provider?: string;
+  readonly connection?: string;
+  /** Absent: the synced database. */
+  readonly database?: DatabaseTarget;
 }
 
 export interface WritesConfig {
@@ -86,6 +99,10 @@ export interface SyncConfig {
   readonly describe: number;
   /** Jobs that one process works on at once. */
   readonly jobs: number;
+  /** How long a reader waits for fresh data, and what happens then. */
+  readonly staleness: { readonly timeout: number; readonly late: 'error' | 'warn' };
+  /** The truth check: from one pass over a table to the next, and the share of time that it may take, 0 to 1. */
+  readonly verify: { readonly interval: number; readonly share: number };
 }
 
 export interface AdminConfig {
@@ -114,6 +131,7 @@ export interface Config {
   readonly tls: TlsConfig;
   readonly webhooks: WebhooksConfig;
   readonly connections: readonly ConnectionConfig[];
+  readonly records: readonly RecordsConfig[];
   /** Writes inside a transaction block: `escape` it with a warning, or are refused. */
   readonly transactions: 'escape' | 'reject';
   /** Whether tables follow the API's description by themselves, or by `upwrite apply` only. */

@@ -4,6 +4,7 @@ export type {
   ConnectionConfig,
   LimitsConfig,
   ListenConfig,
+  RecordsConfig,
   SyncConfig,
   TableSelection,
   TlsConfig,

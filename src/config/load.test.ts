@@ -110,6 +110,7 @@ log: { level: debug, format: pretty }
           { resource: 'leads', columns: { include: ['id', 'email'], exclude: [], rename: {} } },
         ],
         limits: { insert: 50 },
+        metadata: {},
         webhooks: true,
       },
       {
@@ -119,16 +120,25 @@ log: { level: debug, format: pretty }
         settings: {},
         tables: [{ resource: 'contacts', columns: { exclude: [], rename: {} } }],
         limits: {},
+        metadata: {},
         webhooks: false,
       },
     ],
     admin: {},
     health: {},
+    records: [],
     webhooks: { url: 'https://hooks.example/upwrite', listen: { host: '0.0.0.0', port: 8080 } },
     transactions: 'reject',
     schemaChanges: 'manual',
     writes: { maxInFlight: 5, queueTimeout: 1_000, lockTimeout: 100, timeout: 120_000, settleAfter: 300_000 },
-    sync: { interval: 300_000, sweep: 86_400_000, jobs: 16, describe: 3_600_000 },
+    sync: {
+      describe: 3_600_000,
+      interval: 300_000,
+      jobs: 16,
+      sweep: 86_400_000,
+      staleness: { timeout: 30_000, late: 'error' },
+      verify: { interval: 86_400_000, share: 0.05 },
+    },
     journal: { retention: 604_800_000 },
     shutdown: { grace: 5_000 },
     log: { level: 'debug', format: 'pretty' },
@@ -290,15 +300,20 @@ test('the reference has every key once, and its defaults are the ones that apply
     expect(keys).toContain(key);
   }
   const given = rows.filter((row) => /^`[^`{]+`$/.test(row.default) && !row.key.includes('<'));
-  const nested: Record<string, Record<string, unknown>> = {};
-  const flat: Record<string, unknown> = {};
+  type Nested = { [name: string]: Nested | string };
+  const all: Nested = {};
   for (const { key, default: value } of given) {
-    const [first = '', second] = key.split('.');
-    const text = value.slice(1, -1);
-    if (second === undefined) flat[first] = text;
-    else nested[first] = { ...nested[first], [second]: text };
+    const path = key.split('.');
+    let at = all;
+    for (const part of path.slice(0, -1)) {
+      const below = at[part] ?? {};
+      if (typeof below === 'string') throw new Error(`${key} is below a value`);
+      at[part] = below;
+      at = below;
+    }
+    at[path.at(-1) ?? ''] = value.slice(1, -1);
   }
-  const { file: _file, ...config } = parseConfig(JSON.stringify({ ...flat, ...nested }), options).config;
+  const { file: _file, ...config } = parseConfig(JSON.stringify(all), options).config;
   expect(config).toEqual(defaultConfig());
   expect(configReferenceMarkdown().split('\n')).toHaveLength(rows.length + 2);
 });

@@ -2,7 +2,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, resolve } from 'node:path';
 import { z } from 'zod';
-import type { Config, ConnectionConfig, TableSelection, TlsConfig } from './config.js';
+import type { Config, ConnectionConfig, RecordsConfig, TableSelection, TlsConfig } from './config.js';
 import type { Environment } from './environment.js';
 import { ConfigError, nearest, type Problem } from './problem.js';
 import { configSchema, type ParsedConfig } from './schema.js';
@@ -66,6 +66,7 @@ export function parseConfig(text: string, options: LoadOptions): LoadedConfig {
     // What cannot be read is not also of the wrong form.
     ...(unusable.has('') ? [] : found.filter(({ path }) => !unusable.has(path))),
     ...connectionProblems(source, options.providers),
+    ...recordProblems(source, options.providers),
   ].sort((left, right) => left.line - right.line || left.column - right.column);
   if (problems.length > 0 || !parsed.success) throw new ConfigError(problems);
   return {
@@ -133,7 +134,7 @@ function knownKeys(schema: z.ZodType, path: Path): readonly string[] {
   return typeof at === 'object' ? Object.keys(at.properties ?? {}) : [];
 }
 
-const ownConnectionKeys = ['provider', 'auth', 'schema', 'tables', 'limits', 'webhooks'];
+const ownConnectionKeys = ['provider', 'auth', 'schema', 'tables', 'limits', 'external_id', 'metadata', 'webhooks'];
 
 /** A connection may hold keys that only its provider knows; one that is nearly ours is a slip all the same. */
 function connectionProblems(source: Source, providers: readonly string[] | undefined): readonly Problem[] {
@@ -151,6 +152,22 @@ function connectionProblems(source: Source, providers: readonly string[] | undef
   });
 }
 
+/** What feeds a records table has to exist. */
+function recordProblems(source: Source, providers: readonly string[] | undefined): readonly Problem[] {
+  const { connections, records } = asObject(source.value);
+  const known = { connection: Object.keys(asObject(connections)), provider: providers };
+  return (Array.isArray(records) ? records : []).flatMap((entry: unknown, at) =>
+    (['connection', 'provider'] as const).flatMap((key) => {
+      const name = asObject(entry)[key];
+      const names = known[key];
+      if (typeof name !== 'string' || names === undefined || names.includes(name)) return [];
+      const meant = nearest(name, names);
+      const fix = meant === undefined ? `there are ${names.join(', ') || 'none'}` : `did you mean ${meant}?`;
+      return [problem(source, ['records', at, key], `there is no such ${key}`, fix)];
+    }),
+  );
+}
+
 function asObject(value: unknown): Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
     ? Object.fromEntries(Object.entries(value))
@@ -158,7 +175,7 @@ function asObject(value: unknown): Readonly<Record<string, unknown>> {
 }
 
 function complete(parsed: ParsedConfig, file: string, directory: string): Config {
-  const { database, tls, webhooks, connections, sync, admin, health, ...rest } = parsed;
+  const { database, tls, webhooks, connections, records, sync, admin, health, ...rest } = parsed;
   const { interval, ...syncRest } = sync;
   return {
     ...rest,
@@ -170,6 +187,7 @@ function complete(parsed: ParsedConfig, file: string, directory: string): Config
     tls: completeTls(tls, directory),
     webhooks: { listen: webhooks.listen, ...(webhooks.url === undefined ? {} : { url: webhooks.url }) },
     connections: Object.entries(connections).map(([name, connection]) => completeConnection(name, connection)),
+    records: records.map(completeRecords),
   };
 }
 
@@ -186,15 +204,26 @@ function completeTls({ mode, cert, key, minVersion }: ParsedConfig['tls'], direc
 type ParsedConnection = ParsedConfig['connections'][string];
 
 function completeConnection(name: string, connection: ParsedConnection): ConnectionConfig {
-  const { provider, schema, tables, limits, webhooks, ...settings } = connection;
+  const { provider, schema, tables, limits, external_id: externalId, metadata, webhooks, ...settings } = connection;
   return {
     name,
     provider,
     schema: schema ?? name,
     ...(tables === undefined ? {} : { tables: Object.entries(tables).map(completeTable) }),
     limits: withoutUndefined(limits),
+    ...(externalId === undefined ? {} : { externalId }),
+    metadata,
     webhooks,
     settings,
+  };
+}
+
+function completeRecords({ table, provider, connection, database }: ParsedConfig['records'][number]): RecordsConfig {
+  return {
+    table,
+    ...(provider === undefined ? {} : { provider }),
+    ...(connection === undefined ? {} : { connection }),
+    ...(database === undefined ? {} : { database }),
   };
 }
 

@@ -28,7 +28,9 @@ function rowsOf(schema: JsonSchema, key: string): readonly ReferenceRow[] {
   );
   const named =
     typeof schema.additionalProperties === 'object' ? rowsOf(schema.additionalProperties, `${key}.<name>`) : [];
-  return [...own, ...below, ...named];
+  const items =
+    typeof schema.items === 'object' && !Array.isArray(schema.items) ? rowsOf(schema.items, `${key}[]`) : [];
+  return [...own, ...below, ...named, ...items];
 }
 
 /** One row a key, in the schema's order. */

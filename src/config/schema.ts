@@ -196,10 +196,29 @@ const connection = z.looseObject({
       upsert: rows('INSERT … ON CONFLICT DO UPDATE'),
     })
     .prefault({}),
+  external_id: text('a text')
+    .optional()
+    .meta(meaning('`sync_external_id` of its records in [generic records tables](#the-generic-records-table)')),
+  metadata: z
+    .record(z.string(), z.json(), 'must hold keys and values')
+    .prefault({})
+    .meta(meaning('`sync_metadata` of its records there, any JSON object')),
   webhooks: z
     .boolean('must be true or false')
     .prefault(true)
     .meta(meaning('Whether webhooks are registered and taken, where `webhooks.url` is set; `false` takes them back')),
+});
+
+const tableName = z.string('must be schema.table').transform((input, context) => {
+  const [schema = '', name = '', ...more] = input.split('.');
+  if (more.length === 0 && schemaName.safeParse(schema).success && sqlName.safeParse(name).success) {
+    return { schema, name };
+  }
+  context.addIssue({
+    code: 'custom',
+    message: 'must be schema.table, two names of lower-case letters, digits and underscores',
+  });
+  return z.NEVER;
 });
 
 /** The whole file. File names in it are relative to `directory`. */
@@ -224,6 +243,31 @@ export function configSchema(directory: string) {
     tls,
     webhooks,
     connections: z.record(schemaName, connection).prefault({}),
+    records: z
+      .array(
+        z
+          .strictObject({
+            table: tableName.meta(meaning('The generic records table, as `schema.table`')),
+            provider: text('the name of a provider')
+              .optional()
+              .meta(meaning('All connections of this provider feed it, those to come as well')),
+            connection: text('the name of a connection')
+              .optional()
+              .meta(meaning('This connection feeds it; give it or `provider`')),
+            database: database.optional().meta({
+              ...meaning('URL of the database that the table is in, as for `database`'),
+              shownDefault: 'the same database',
+            }),
+          })
+          .superRefine(({ provider, connection: chosen }, context) => {
+            if ((provider === undefined) === (chosen === undefined)) {
+              context.addIssue({ code: 'custom', message: 'must have either provider or connection' });
+            }
+          }),
+        'must be a list',
+      )
+      .prefault([])
+      .meta(meaning('[Generic records tables](#the-generic-records-table), a list of the keys below')),
     transactions: z
       .enum(['escape', 'reject'])
       .prefault('escape')
@@ -273,6 +317,34 @@ export function configSchema(directory: string) {
           .meta(
             meaning('Tables (and other jobs) that one process works on at once; most of the time they wait for an API'),
           ),
+        staleness: z
+          .strictObject({
+            timeout: duration('100ms', '1h')
+              .prefault('30s')
+              .meta(meaning('Time that a statement waits for [fresh data](#fresh-data-for-a-reader) at most')),
+            late: z
+              .enum(['error', 'warn'])
+              .prefault('error')
+              .meta(meaning('What happens then: the statement fails with 55000, or reads what is here with a WARNING')),
+          })
+          .prefault({}),
+        verify: z
+          .strictObject({
+            interval: duration('1m', '365d')
+              .prefault('1d')
+              .meta(meaning('From the beginning of a [truth check](#the-truth-check) of a table to that of the next')),
+            share: z
+              .union([z.number(), z.string().regex(/^\d(\.\d+)?$/)], 'must be a number from 0 to 1')
+              .transform(Number)
+              .refine((value) => value >= 0 && value <= 1, 'must be a number from 0 to 1')
+              .prefault(0.05)
+              .meta(
+                meaning(
+                  "Share of the time that one of the check's requests to an API may be under way; 0 switches it off",
+                ),
+              ),
+          })
+          .prefault({}),
         describe: duration('10s', '30d')
           .prefault('15m')
           .meta(meaning("From one look at the API's description of its objects and fields to the next")),

@@ -215,6 +215,36 @@ const entries = {
     message: 'Upwrite could not prepare the write in the database: {what}',
     detail: 'Nothing was sent to {provider}.',
   },
+  // A reader's wish for fresh data.
+  not_fresh: {
+    sqlstate: '55000',
+    retry: 'later',
+    when: 'A session with `upwrite.max_staleness` reads a table that cannot be brought up to date in time',
+    message: 'table "{table}" could not be brought up to date with {provider} within {seconds} s',
+    detail: 'It was {age}. Its sync is {state}.',
+    hint: "Try again, or read what is here: SET upwrite.max_staleness = 'off'",
+  },
+  freshness_cancelled: {
+    sqlstate: '57014',
+    retry: 'never',
+    when: 'The client cancelled a statement that waited for fresh data',
+    message: 'canceling statement due to user request',
+    detail: 'It waited for fresh data, as upwrite.max_staleness asks.',
+  },
+  freshness_timed_out: {
+    sqlstate: '57014',
+    retry: 'later',
+    when: 'statement_timeout ended a statement that waited for fresh data',
+    message: 'canceling statement due to statement timeout',
+    detail: 'It waited for fresh data, as upwrite.max_staleness asks.',
+  },
+  bad_staleness: {
+    sqlstate: '22023',
+    retry: 'never',
+    when: '`upwrite.max_staleness` is set to something that is no time',
+    message: 'invalid value for parameter "upwrite.max_staleness": "{value}"',
+    hint: 'Use a time such as 500ms, 30s, 5min, or off.',
+  },
   internal: {
     sqlstate: 'XX000',
     retry: 'never',

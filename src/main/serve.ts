@@ -10,11 +10,13 @@ import { type Jobs, type Progress, registerRereads, type Sync } from '../sync/in
 import { type Log, Metrics } from '../telemetry/index.js';
 import { type Boundary, startSettler, WritePath } from '../write/index.js';
 import { openAdmin } from './admin.js';
+import { startChores } from './chores.js';
 import type { DriftTimings } from './drift.js';
 import { type Engine, openEngine } from './engine.js';
 import { openCatalog } from './open-catalog.js';
 import { ownConnections } from './own-connections.js';
 import { startPruning } from './prune.js';
+import { openReaders } from './readers.js';
 import { openShared, type Shared } from './shared.js';
 import { clientTls, databaseTarget } from './tls.js';
 import { serveWebhooks, type WebhookServing } from './webhooks.js';
@@ -138,10 +140,15 @@ async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[])
     ...(webhookTimings === undefined ? {} : { timings: webhookTimings }),
   });
   cleanup.push(() => webhooks.stop());
-  if (options.work !== false) await engine.jobs.start();
+  if (options.work !== false) {
+    await engine.jobs.start();
+    startChores(core, config, log, cleanup);
+  }
   const analyser = createAnalyser({ onLoss: (why) => log.warn({ why }, 'a parser was lost to a text') });
   cleanup.push(() => analyser.close());
   await analyser.ready();
+  const freshness = await openReaders({ config, database: options.database.database, pool, sync: engine.sync, log });
+  cleanup.push(() => freshness.stop());
   const tls = clientTls(config.tls);
   const proxy = await startProxy({
     ...config.listen,
@@ -154,6 +161,7 @@ async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[])
       analyser,
       transactions: config.transactions,
       lockTimeout: config.writes.lockTimeout,
+      freshness,
       run: (lent) => writes.run(lent),
       explain: (oid, verb, conflict) => writes.explain(oid, verb, conflict),
     },
@@ -180,6 +188,8 @@ export interface Core {
   readonly pool: pg.Pool;
   readonly lease: Lease;
   readonly sessions: ReadonlyMap<string, Session>;
+  /** The same for whoever reads: what a table's `where` leaves out is not there. */
+  readonly reading: ReadonlyMap<string, Session>;
   readonly catalog: LiveCatalog;
   readonly metrics: Metrics;
   readonly engine: Engine;
@@ -216,7 +226,7 @@ export async function openCore(
   const engine = await openEngine({ ...parts, ...(onProgress === undefined ? {} : { onProgress }) });
   cleanup.push(() => engine.stop());
   const reread = registerRereads({ pool, catalog, sessions: reading, jobs: engine.jobs });
-  return { own, pool, lease, sessions, catalog, metrics, engine, reread };
+  return { own, pool, lease, sessions, reading, catalog, metrics, engine, reread };
 }
 
 /** One connection for each write in flight, and some for the journal, the sync and the settling. */

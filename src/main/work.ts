@@ -4,6 +4,7 @@ import type { Registry } from '../provider/index.js';
 import type { Jobs, Sync } from '../sync/index.js';
 import { createLog } from '../telemetry/index.js';
 import { openAdmin } from './admin.js';
+import { startChores } from './chores.js';
 import { openCore, runAll, type ServeOptions } from './serve.js';
 import { encryptionKeys, keyVariable } from './shared.js';
 
@@ -22,6 +23,7 @@ export async function startWorking(options: ServeOptions): Promise<Working> {
     const core = await openCore(options, 'sync', cleanup);
     const { sync, jobs } = core.engine;
     await jobs.start();
+    startChores(core, options.config, options.log, cleanup);
     const admin = await openAdmin(core, options.config, options.log);
     if (admin !== null) cleanup.push(() => admin.close());
     return { sync, jobs, admin, tables: core.catalog.all().length, stop: () => runAll(cleanup) };

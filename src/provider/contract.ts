@@ -103,6 +103,8 @@ export interface Resource {
   readonly columns: readonly Column[];
   /** The column whose value grows with every change of a record; absent where the API has none. */
   readonly version?: string;
+  /** The column that holds when a record was made, a timestamptz; absent where the API has none. */
+  readonly created?: string;
   readonly writes: Writes;
   readonly pull: PullModes;
   readonly comment?: string;

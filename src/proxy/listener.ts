@@ -140,7 +140,14 @@ class Acceptor {
       client.destroySoon();
       return;
     }
-    const session = new Session({ client, link, login, options, intercepts: this.#intercepts(greeting.parameters) });
+    const session = new Session({
+      client,
+      link,
+      login,
+      options,
+      intercepts: this.#intercepts(greeting.parameters),
+      startup: greeting.parameters,
+    });
     const key = login.keyData.toString('hex');
     if (key === '') this.#anonymous.add(session);
     else this.#sessions.set(key, session);

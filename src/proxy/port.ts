@@ -1,11 +1,23 @@
 /** What the proxy hands mutations to. The write path satisfies it; the composition root ties the two together. */
 import type { Catalog } from '../catalog/index.js';
-import type { Analyser } from '../sql/index.js';
+import type { Fault } from '../errors/index.js';
+import type { Analyser, RelationName } from '../sql/index.js';
 import type { LentSession, MutationVerb } from '../upstream/index.js';
 
 export interface MutationResult {
   /** Rows for the command tag. */
   readonly rows: number;
+}
+
+/** Brings synced tables up to date for a reader. */
+export interface FreshnessPort {
+  /** Whether settings of the database or of the role may give its sessions `upwrite.max_staleness`. In memory. */
+  preset(role: string): boolean;
+  /**
+   * Resolves when none of the synced tables that these relations are, or read as views, is older than `maxAgeMs`, with a
+   * warning where it goes on without. Throws FaultError `not_fresh`; or the signal's reason.
+   */
+  refresh(relations: readonly RelationName[], maxAgeMs: number, signal: AbortSignal): Promise<Fault | null>;
 }
 
 export interface MutationPort {
@@ -21,6 +33,8 @@ export interface MutationPort {
    * database's own error.
    */
   run(session: LentSession): Promise<MutationResult>;
+  /** null: sessions cannot ask for fresh data. */
+  readonly freshness: FreshnessPort | null;
   /**
    * The API request that a mutation of the table would be, in lines for EXPLAIN (ASCII); `conflict` are the columns of an
    * upsert's target. Asks nobody.

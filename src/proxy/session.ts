@@ -1,7 +1,7 @@
 /** One client session on one database session: two pumps, and the interception between them. */
 import type { Socket } from 'node:net';
 import { type Fault, fault } from '../errors/index.js';
-import { type ClientEncoding, clientEncoding } from '../sql/index.js';
+import { type ClientEncoding, clientEncoding, mentionsStaleness } from '../sql/index.js';
 import { cancelPacket, type DatabaseLink, forwardCancel, SessionGone, type StopReason } from '../upstream/index.js';
 import { errorResponse } from '../wire/index.js';
 import { BackendPump } from './backend-pump.js';
@@ -25,6 +25,8 @@ export interface SessionParts {
   readonly options: ProxyOptions;
   /** Whether mutations are looked for: the synced database, and no replication connection. */
   readonly intercepts: boolean;
+  /** The parameters of the start-up packet. */
+  readonly startup: ReadonlyMap<string, string> | null;
 }
 
 export class Session {
@@ -70,7 +72,10 @@ export class Session {
           stop: () => this.#clientPump.stopCopy(),
         },
       });
-      this.#interception = new Interception(this.#intercepted(this.#dialogue, options.mutations));
+      this.#interception = new Interception(
+        this.#intercepted(this.#dialogue, options.mutations),
+        freshnessAtStart(parts.startup, options.mutations),
+      );
     }
     this.#clientPump = new ClientPump({
       client,
@@ -262,3 +267,14 @@ export class Session {
 }
 
 const flush = Buffer.from([0x48, 0, 0, 0, 4]);
+
+/** Whether the session can have been given `upwrite.max_staleness` before its first statement. */
+function freshnessAtStart(
+  startup: ReadonlyMap<string, string> | null,
+  port: NonNullable<ProxyOptions['mutations']>,
+): 'given' | 'preset' | 'plain' {
+  for (const [name, value] of startup ?? []) {
+    if (mentionsStaleness(name) || (name === 'options' && mentionsStaleness(value))) return 'given';
+  }
+  return port.freshness?.preset(startup?.get('user') ?? '') === true ? 'preset' : 'plain';
+}

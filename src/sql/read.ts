@@ -2,6 +2,7 @@
 import { hasSqlDetails, type ParseResult, parseSync } from 'libpg-query';
 import { classify } from './classify.js';
 import { type ClientEncoding, readable } from './encoding.js';
+import { isStalenessSet, readRelations } from './reads.js';
 import type { Analysis } from './statement.js';
 
 export interface Reading {
@@ -21,7 +22,7 @@ export function read(bytes: Uint8Array, encoding: ClientEncoding): Reading {
   const text = readable(bytes, encoding);
   if (text === null) return opaque('encoding');
   // The library refuses an empty text, which Postgres takes.
-  if (bytes.length === 0) return { analysis: { kind: 'statements', statements: [] }, corrupt: false };
+  if (bytes.length === 0) return { analysis: { kind: 'statements', statements: [], reads: [] }, corrupt: false };
   try {
     const tree = parse(text.utf8);
     if (tree === null) return opaque('syntax');
@@ -30,7 +31,12 @@ export function read(bytes: Uint8Array, encoding: ClientEncoding): Reading {
       end: text.original(extent.end),
     });
     return {
-      analysis: { kind: 'statements', statements: classify(tree, { bytes: text.utf8, span }) },
+      analysis: {
+        kind: 'statements',
+        statements: classify(tree, { bytes: text.utf8, span }),
+        reads: readRelations(tree),
+        ...(isStalenessSet(tree) ? { setsStaleness: true } : {}),
+      },
       corrupt: false,
     };
   } catch {

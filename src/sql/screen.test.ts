@@ -63,6 +63,7 @@ describe('screen', () => {
     'BEGIN',
     '',
     "SET TimeZone TO 'UTC'",
+    'SELECT index_stats, max_stale FROM t',
   ])('lets %s pass', (text) => {
     expect(screen(text)).toBe(false);
     expect(screen(text, true)).toBe(false);
@@ -78,6 +79,13 @@ describe('screen', () => {
   ])('does not take %j for a lock', (text) => {
     expect(screen(text)).toBe(true);
   });
+
+  it.each(["SET upwrite.max_staleness = '1s'", 'select set_config("upwrite.MAX_STALENESS")'])(
+    'holds %s back',
+    (text) => {
+      expect(screen(text)).toBe(true);
+    },
+  );
 
   it.each(['EXECUTE p(1)', 'deallocate all', 'DISCARD ALL', 'explain execute p'])(
     'holds %s back only where the session has a prepared mutation',

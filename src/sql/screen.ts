@@ -6,11 +6,13 @@
  * identifier. It cannot see what a function, CALL or DO does; the guard in the database stands behind those.
  */
 
+import { mentionsStaleness } from './reads.js';
+
 /**
  * The ends of the keywords below, for a first pass: without word boundaries and of one length, the regular expression
  * engine skips through a text at about twice the speed.
  */
-const endings = /sert|date|lete|erge|cate|copy/i;
+const endings = /sert|date|lete|erge|cate|copy|x_st/i;
 
 /** What writes has one of these in it, wherever it stands (WITH, EXPLAIN, PREPARE … AS, after a semicolon). */
 const writes = /\b(?:insert|update|delete|merge|truncate|copy)\b/gi;
@@ -30,14 +32,17 @@ const preparedStatements = /\b(?:execute|deallocate|discard)\b/i;
 
 /**
  * Whether a text has to be parsed. Never false for one that holds INSERT, UPDATE, DELETE, MERGE, TRUNCATE or
- * COPY … FROM as a statement or part of one.
+ * COPY … FROM as a statement or part of one, or `max_staleness`, which a session may be setting.
  *
  * `text`: the message's bytes decoded as latin1, whatever the client's encoding. `sessionHasPrepared`: whether the
  * session has a prepared mutation, by PREPARE or by a named Parse (they share their names): then EXECUTE, DEALLOCATE
  * and DISCARD matter as well.
  */
 export function screen(text: string, sessionHasPrepared = false): boolean {
-  return (endings.test(text) && holdsWrite(text)) || (sessionHasPrepared && preparedStatements.test(text));
+  return (
+    (endings.test(text) && (holdsWrite(text) || mentionsStaleness(text))) ||
+    (sessionHasPrepared && preparedStatements.test(text))
+  );
 }
 
 function holdsWrite(text: string): boolean {

@@ -179,5 +179,12 @@ export type Statement =
 
 /** A text that Postgres's parser takes, or why it is not looked at: then it goes to the database as it is. */
 export type Analysis =
-  | { readonly kind: 'statements'; readonly statements: readonly Statement[] }
+  | {
+      readonly kind: 'statements';
+      readonly statements: readonly Statement[];
+      /** Every relation that the text reads. */
+      readonly reads: readonly RelationName[];
+      /** It is a SET of `upwrite.max_staleness` and nothing else. */
+      readonly setsStaleness?: boolean;
+    }
   | { readonly kind: 'opaque'; readonly why: 'syntax' | 'size' | 'encoding' | 'time' | 'failure' };

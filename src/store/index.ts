@@ -79,6 +79,15 @@ export {
   type Positions,
   positions,
 } from './positions.js';
+export {
+  type RecordRoute,
+  type Records,
+  type RecordTargetHealth,
+  type RecordTargetState,
+  type RouteProgress,
+  records,
+  type WaitingChange,
+} from './records.js';
 export { canBecome, isFinal, type MutationState, statesBefore } from './states.js';
 export {
   type RegisteredTable,
@@ -89,6 +98,13 @@ export {
   tables,
 } from './tables.js';
 export { type StoredSecret, type TokenShelfOptions, tokenShelf } from './tokens.js';
+export {
+  type Mismatch,
+  type PassPosition,
+  type Verification,
+  type VerificationHealth,
+  verification,
+} from './verification.js';
 export { isPaused, pauseTable, resumeTable, resyncTable, type TableName } from './wishes.js';
 export {
   countSwept,

@@ -59,8 +59,11 @@ export interface Advance {
   readonly sweptRows: number | null;
   /** Records a second of this listing, lately; null where it is not known. */
   readonly rate: number | null;
-  /** The API has nothing newer than this page. */
-  readonly synced: boolean;
+  /**
+   * The API has nothing newer than this page: milliseconds since the run began. What the API had then is here, which is
+   * not so of what came while the pages were read. null: there is more.
+   */
+  readonly syncedMs: number | null;
 }
 
 /** Another run has taken the table over. The transaction at hand must be rolled back. */
@@ -164,10 +167,10 @@ const endListingSql = `
       cursor = CASE WHEN $3 THEN NULL ELSE cursor END
     WHERE table_oid = $1 AND run = $2 RETURNING table_oid)
   UPDATE upwrite.tables t SET swept_at = clock_timestamp(), rows_per_second = NULL, expected_at = NULL,
-    last_synced_at = clock_timestamp()
+    last_synced_at = greatest(t.last_synced_at, t.listing_began_at)
   FROM d WHERE t.table_oid = d.table_oid`;
 
-/** $1 table, $2 run, $3 cursor, $4 sweep, $5 records, $6 expected rows, $7 swept rows, $8 rate, $9 synced. */
+/** $1 table, $2 run, $3 cursor, $4 sweep, $5 records, $6 expected rows, $7 swept rows, $8 rate, $9 time since it was so. */
 const advanceSql = `
   WITH d AS (
     UPDATE upwrite.table_details SET swept_rows = $7, cursor = CASE WHEN $4 THEN cursor ELSE $3::jsonb END,
@@ -181,8 +184,9 @@ const advanceSql = `
       expected_at = CASE WHEN d.listing AND $8::float8 > 0 THEN clock_timestamp() + interval '1 second' *
         (CASE WHEN coalesce($6::bigint, t.expected_rows) > t.rows + $5::bigint
            THEN least((coalesce($6::bigint, t.expected_rows) - t.rows - $5::bigint) / $8::float8, 1e8) END) END,
-      last_synced_at = CASE WHEN $9 THEN clock_timestamp() ELSE t.last_synced_at END
-    FROM d WHERE t.table_oid = $1 AND (d.listing OR $9))
+      last_synced_at = coalesce(greatest(t.last_synced_at, clock_timestamp() - $9::float8 * interval '1 millisecond'),
+        t.last_synced_at)
+    FROM d WHERE t.table_oid = $1 AND (d.listing OR $9::float8 IS NOT NULL))
   SELECT stop FROM d`;
 
 interface PositionRow {
@@ -270,8 +274,8 @@ export const positions: Positions = {
   },
   advance: async (db, tableOid, run, page) => {
     const cursor = page.cursor === null ? null : JSON.stringify(page.cursor);
-    const { sweep, records, expectedRows, sweptRows, rate, synced } = page;
-    const values = [tableOid, run, cursor, sweep, records, expectedRows, sweptRows, rate, synced];
+    const { sweep, records, expectedRows, sweptRows, rate, syncedMs } = page;
+    const values = [tableOid, run, cursor, sweep, records, expectedRows, sweptRows, rate, syncedMs];
     const result = await db.query<{ stop: boolean }>({ name: 'upwrite-advance', text: advanceSql, values });
     const row = result.rows[0];
     if (row === undefined) throw new NotWorker(tableOid);

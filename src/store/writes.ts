@@ -18,7 +18,7 @@ export async function drawOrder(db: Queryable): Promise<string> {
   return row.n;
 }
 
-/** Which of these records were written after the order was drawn: what was read of them may be older. */
+/** Which of these records were written, or read again, after the order was drawn: what was read of them may be older. */
 export async function writtenSince(
   db: Queryable,
   tableOid: number,

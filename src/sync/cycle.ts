@@ -187,7 +187,7 @@ async function storePage(run: Run, page: Page, sweep: boolean): Promise<boolean>
       expectedRows: page.total ?? null,
       sweptRows: noted,
       rate: rateOf(run),
-      synced: page.last && !sweep && !position.fullListing,
+      syncedMs: page.last && !sweep && !position.fullListing ? performance.now() - run.began : null,
     });
   const isEmpty = page.records.length === 0 && page.deletions.length === 0;
   const { stop, noted } = isEmpty

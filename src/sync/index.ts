@@ -1,3 +1,4 @@
+export { type Freshness, type FreshnessOptions, openFreshness, type ReadRelation } from './freshness.js';
 export { openJobs } from './graphile.js';
 export type { TableContext } from './incoming.js';
 export type { JobContext, JobOptions, JobReport, Jobs, JobsOptions, Work } from './jobs.js';
@@ -7,3 +8,4 @@ export { rereadNow } from './reread.js';
 export { type RereadOptions, registerRereads } from './reread-task.js';
 export { type RunResult, type Sync, type SyncOptions, startSync, syncKey, syncTask, wakeTable } from './sync.js';
 export { createTurns, type Turn } from './turns.js';
+export { startVerifier, type Verifier, type VerifierOptions } from './verify/verifier.js';

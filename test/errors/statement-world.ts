@@ -2,9 +2,10 @@
 import type pg from 'pg';
 import { expect } from 'vitest';
 import type { Resource } from '../../src/provider/index.js';
+import { type Freshness, openFreshness } from '../../src/sync/index.js';
 import type { Boundary } from '../../src/write/index.js';
 import { sendCancel } from '../support/cancel.js';
-import { connect } from '../support/database.js';
+import { connect, ownPool } from '../support/database.js';
 import { contacts } from '../support/fake-api.js';
 import { type Stack, startStack } from '../support/stack.js';
 import { waitFor } from '../support/wait.js';
@@ -32,13 +33,24 @@ export class StatementWorld {
   connected = true;
   /** What is done once, at the next passing of a boundary. */
   readonly strikes = new Map<Boundary, () => Promise<void>>();
+  /** What is done once, when a reader begins to wait for fresh data. */
+  readerWaits: (() => Promise<void>) | undefined;
   #stack: Stack | undefined;
+  #freshness: Freshness | undefined;
 
   static async start(transactions: 'escape' | 'reject' = 'escape'): Promise<StatementWorld> {
     const world = new StatementWorld();
     world.#stack = await startStack({
       resources: [contacts(), ledger()],
       transactions,
+      freshness: {
+        preset: () => false,
+        refresh: async (relations, maxAge, signal) => {
+          void world.readerWaits?.();
+          world.readerWaits = undefined;
+          return world.#freshness === undefined ? null : world.#freshness.refresh(relations, maxAge, signal);
+        },
+      },
       write: {
         session: () => (world.connected ? world.api.session : undefined),
         boundary: (name) => world.#strike(name),
@@ -46,6 +58,15 @@ export class StatementWorld {
         queueTimeout: 2000,
         lockTimeout: 500,
       },
+    });
+    // Nothing syncs the tables of this world: none is ever fresh.
+    world.#freshness = await openFreshness({
+      pool: ownPool(world.stack.server.upwriteUrl, 2),
+      database: 'upwrite',
+      wake: () => {},
+      timeoutMs: 1500,
+      late: 'error',
+      onError: () => {},
     });
     return world;
   }

@@ -4,6 +4,7 @@ import { migrations } from '../../src/store/migrations/index.js';
 import { connect, ownPool } from '../support/database.js';
 import { startTestPostgres } from '../support/postgres.js';
 
+/** Numbers only grow. */
 const latest = Math.max(...migrations.map((step) => step.version));
 
 test('any number of processes may start at once on an empty database', async () => {

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { afterAll } from 'vitest';
 import { installCatalog, type LiveCatalog, type TableChoice } from '../../src/catalog/index.js';
 import type { Resource } from '../../src/provider/index.js';
-import { type ProxyOptions, startProxy } from '../../src/proxy/index.js';
+import { type FreshnessPort, type ProxyOptions, startProxy } from '../../src/proxy/index.js';
 import { createAnalyser } from '../../src/sql/index.js';
 import { type Journal, migrate, openJournal, tables, takeLease } from '../../src/store/index.js';
 import { startSettler, WritePath, type WritePathOptions } from '../../src/write/index.js';
@@ -36,6 +36,7 @@ export interface StackOptions {
   readonly write?: Partial<WritePathOptions>;
   readonly proxy?: Partial<ProxyOptions>;
   readonly transactions?: 'escape' | 'reject';
+  readonly freshness?: FreshnessPort;
   /** What a configuration would choose of the tables. */
   readonly tables?: readonly TableChoice[];
 }
@@ -104,6 +105,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       analyser,
       transactions: options.transactions ?? 'escape',
       lockTimeout: options.write?.lockTimeout ?? 2000,
+      freshness: options.freshness ?? null,
       run: (session) => writes.run(session),
       explain: (oid, verb, conflict) => writes.explain(oid, verb, conflict),
     },

@@ -3,9 +3,17 @@
  * are; its Execute, or a Query that holds one, is taken out of the stream and run by the write path.
  */
 import { serialize } from 'pg-protocol';
-import { type Analysis, type Mutation, type RelationName, type Statement, screen } from '../../sql/index.js';
+import {
+  type Analysis,
+  type Mutation,
+  mentionsStaleness,
+  type RelationName,
+  type Statement,
+  screen,
+} from '../../sql/index.js';
 import {
   Back,
+  type BindMessage,
   commandComplete,
   errorResponse,
   Front,
@@ -21,6 +29,7 @@ import {
 import type { Interceptor, Verdict } from '../client-pump.js';
 import type { Dialogue } from './dialogue.js';
 import type { ExplainAddition } from './explain.js';
+import { FreshReads, type Reads, readsOf } from './freshness.js';
 import { Performer } from './performer.js';
 import { type KnownPortal, type PortalResult, preparedStatement, Registry } from './registry.js';
 import { type MutationAnswer, Runner, type RunnerSession } from './runner.js';
@@ -45,17 +54,19 @@ export class Interception implements Interceptor {
   readonly #registry = new Registry();
   readonly #runner: Runner;
   readonly #performer: Performer;
-  /** A mutation is under way. */
+  readonly #fresh: FreshReads;
+  /** A mutation is under way, or a reader waits for fresh data. */
   busy = false;
 
-  constructor(session: InterceptedSession) {
+  constructor(session: InterceptedSession, start: ConstructorParameters<typeof FreshReads>[1] = 'plain') {
     this.#session = session;
+    this.#fresh = new FreshReads(session, start);
     this.#runner = new Runner(session);
     this.#performer = new Performer(session, this.#runner);
   }
 
   get following(): boolean {
-    return !this.#registry.empty || this.#runner.ownBlock;
+    return !this.#registry.empty || this.#runner.ownBlock || this.#fresh.active;
   }
 
   /** To be told of every ReadyForQuery. */
@@ -71,18 +82,23 @@ export class Interception implements Interceptor {
         return this.#parse(message);
       case Front.bind: {
         const bind = readBind(message);
-        if (bind !== null) this.#registry.bound(bind);
-        return 'pass';
+        if (bind === null) return 'pass';
+        this.#registry.bound(bind);
+        return this.#fresh.active ? this.#bindFresh(bind) : 'pass';
       }
       case Front.execute:
         return this.#execute(message);
       case Front.close: {
         const target = readTarget(message);
-        if (target?.kind === 'S') this.#registry.closedStatement(target.name);
-        else if (target?.kind === 'P') this.#registry.closedPortal(target.name);
+        if (target?.kind === 'S') {
+          this.#registry.closedStatement(target.name);
+          this.#fresh.closed(target.name);
+        }
+        if (target?.kind === 'P') this.#registry.closedPortal(target.name);
         return 'pass';
       }
       case Front.sync:
+        this.#fresh.synced();
         return this.#runner.ownBlock ? this.#during((dialogue) => this.#endPipeline(dialogue), true) : 'pass';
       default:
         return 'pass';
@@ -106,10 +122,16 @@ export class Interception implements Interceptor {
   /** The text's statements, at once when it is known, or null when it need not be looked at. */
   #analysis(text: Buffer, hasPrepared = !this.#registry.empty): Analysis | Promise<Analysis> | null {
     const latin1 = text.toString('latin1');
-    if (!screen(latin1, hasPrepared)) return null;
+    if (!this.#fresh.active && !screen(latin1, hasPrepared)) return null;
     const { encoding, standardStrings, port } = this.#session;
     const { analyser } = port;
-    return analyser.cached(latin1, encoding, standardStrings) ?? analyser.analyse(text, encoding, standardStrings);
+    const known =
+      analyser.cached(latin1, encoding, standardStrings) ?? analyser.analyse(text, encoding, standardStrings);
+    if (!mentionsStaleness(latin1)) return known;
+    return Promise.resolve(known).then((analysis) => {
+      this.#fresh.named(analysis);
+      return analysis;
+    });
   }
 
   #query(message: Buffer): Verdict | Promise<Verdict> {
@@ -123,6 +145,61 @@ export class Interception implements Interceptor {
   }
 
   #queryOf(text: Buffer, analysis: Analysis): Verdict | Promise<Verdict> {
+    if (!this.#fresh.active || this.#runner.ownBlock) return this.#run(text, analysis);
+    const reads = readsOf(analysis);
+    if (!this.#fresh.concerns(reads)) return this.#run(text, analysis);
+    return this.#queryFresh(reads).then((verdict) => (verdict === 'pass' ? this.#run(text, analysis) : verdict));
+  }
+
+  /** Brings what a Query reads up to date, before its text is run. */
+  #queryFresh(reads: Reads): Promise<Verdict> {
+    return this.#during(async (dialogue) => {
+      if (this.#session.pipeline.status === 'E') return 'pass';
+      const failed = await this.#refresh(reads);
+      const { ready } = await dialogue.sync();
+      if (failed) this.#session.toClient(ready);
+      return failed ? 'consumed' : 'pass';
+    });
+  }
+
+  /** The same for a Parse: where a transaction keeps its first snapshot, Postgres takes it to analyse the text. */
+  #parseFresh(name: string, reads: Reads): Verdict | Promise<Verdict> {
+    this.#fresh.parsed(name, reads);
+    return this.#before(reads, () => {
+      this.#fresh.closed(name);
+      this.#registry.closedStatement(name);
+    });
+  }
+
+  /** And for a Bind, which takes the snapshot that its portal reads with; not for one right behind its Parse. */
+  #bindFresh(bind: BindMessage): Verdict | Promise<Verdict> {
+    const reads = this.#fresh.bound(bind.statement);
+    return reads === null ? 'pass' : this.#before(reads, () => this.#registry.closedPortal(bind.portal));
+  }
+
+  #before(reads: Reads, undo: () => void): Verdict | Promise<Verdict> {
+    if (!this.#fresh.concerns(reads)) return 'pass';
+    return this.#during(async () => {
+      const { pipeline } = this.#session;
+      if (pipeline.status === 'E' && !pipeline.executed) return 'pass';
+      if (!(await this.#refresh(reads))) return 'pass';
+      undo();
+      return 'consumed';
+    });
+  }
+
+  /** Whether it failed: then the client has the error, and the database's transaction has failed as well. */
+  async #refresh(reads: Reads): Promise<boolean> {
+    try {
+      await this.#fresh.refresh(reads);
+      return false;
+    } catch (error) {
+      this.#session.toClient(await this.#runner.fail(error));
+      return true;
+    }
+  }
+
+  #run(text: Buffer, analysis: Analysis): Verdict | Promise<Verdict> {
     const statements = analysis.kind === 'statements' ? analysis.statements : [];
     const concerned = statements.some((statement) => this.#workOf(statement) !== null);
     if (!concerned) this.#forgetDeallocated(statements);
@@ -131,7 +208,11 @@ export class Interception implements Interceptor {
   }
 
   #forgetDeallocated(statements: readonly Statement[]): void {
-    for (const statement of statements) if (statement.kind === 'deallocate') this.#registry.deallocated(statement.name);
+    for (const statement of statements) {
+      if (statement.kind !== 'deallocate') continue;
+      this.#registry.deallocated(statement.name);
+      this.#fresh.closed(statement.name);
+    }
   }
 
   #script(text: Buffer, statements: readonly Statement[] | null): Promise<Verdict> {
@@ -150,14 +231,13 @@ export class Interception implements Interceptor {
     const parse = readParse(message);
     if (parse === null) return 'pass';
     const head = parse.text.toString('latin1', 0, 100);
+    const begins = begin.test(head);
     // It may be executed when there is something to be freed.
     const analysis = this.#analysis(parse.text, !this.#registry.empty || frees.test(head));
-    if (analysis === null) {
+    if (analysis === null || begins) {
       this.#registry.parsed(
         parse.name,
-        begin.test(head)
-          ? { name: parse.name, work: { kind: 'begin' }, text: Buffer.from(parse.text), declaredTypes: [] }
-          : null,
+        begins ? { name: parse.name, work: { kind: 'begin' }, text: Buffer.from(parse.text), declaredTypes: [] } : null,
       );
       return 'pass';
     }
@@ -166,12 +246,13 @@ export class Interception implements Interceptor {
       const work = only?.kind === 'deallocate' ? only : only === undefined ? null : this.#workOf(only);
       if (only === undefined || work === null) {
         this.#registry.parsed(parse.name, null);
-        return 'pass';
+        return this.#fresh.active ? this.#parseFresh(parse.name, readsOf(known)) : 'pass';
       }
       const held = { ...parse, text: Buffer.from(parse.text) };
       this.#registry.parsed(parse.name, { ...held, work, declaredTypes: parse.parameterTypes });
       const upsert = upsertWithin(only);
-      return upsert === null ? 'pass' : this.#during((dialogue) => this.#parseUpsert(dialogue, held, upsert));
+      if (upsert !== null) return this.#during((dialogue) => this.#parseUpsert(dialogue, held, upsert));
+      return this.#fresh.active ? this.#parseFresh(parse.name, readsOf(known)) : 'pass';
     };
     return analysis instanceof Promise ? analysis.then(register) : register(analysis);
   }
@@ -200,6 +281,7 @@ export class Interception implements Interceptor {
     const { work } = portal.statement;
     if (work.kind === 'deallocate') {
       this.#registry.deallocated(work.name);
+      this.#fresh.closed(work.name);
       return 'pass';
     }
     const { maxRows } = execute;

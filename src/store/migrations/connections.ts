@@ -29,4 +29,4 @@ COMMENT ON TABLE upwrite.budgets IS
   'Upwrite''s own: who may send how many requests to an API, one row for each limit that the API has.';
 `;
 
-export const connections: Migration = { version: 5, name: 'tokens and budgets', sql };
+export const connections: Migration = { version: 4, name: 'tokens and budgets', sql };

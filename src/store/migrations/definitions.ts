@@ -21,4 +21,4 @@ COMMENT ON TABLE upwrite.descriptions IS
 `;
 
 /** Names that stay, definitions that change, and tables that the configuration no longer has. */
-export const definitions: Migration = { version: 8, name: 'changing definitions', sql };
+export const definitions: Migration = { version: 7, name: 'changing definitions', sql };

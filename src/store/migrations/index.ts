@@ -10,6 +10,7 @@ import { connections } from './connections.js';
 import { definitions } from './definitions.js';
 import { journal } from './journal.js';
 import type { Migration } from './migration.js';
+import { records } from './records.js';
 import { sync } from './sync.js';
 import { tables } from './tables.js';
 import { upserts } from './upserts.js';
@@ -17,7 +18,16 @@ import { webhooks } from './webhooks.js';
 
 export type { Migration } from './migration.js';
 
-export const migrations: readonly Migration[] = [journal, tables, upserts, connections, sync, webhooks, definitions];
+export const migrations: readonly Migration[] = [
+  journal,
+  tables,
+  upserts,
+  connections,
+  sync,
+  webhooks,
+  definitions,
+  records,
+];
 
 /**
  * Run at the end of every step: whatever a database's default privileges gave to others is taken back, and every role

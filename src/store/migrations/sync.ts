@@ -32,4 +32,4 @@ COMMENT ON TABLE upwrite.table_details IS
 `;
 
 /** The work on the synced tables. */
-export const sync: Migration = { version: 6, name: 'the work of the sync', sql };
+export const sync: Migration = { version: 5, name: 'the work of the sync', sql };

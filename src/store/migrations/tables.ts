@@ -21,7 +21,7 @@ COMMENT ON TABLE upwrite.tables IS 'The synced tables: where each comes from and
 COMMENT ON COLUMN upwrite.tables.since IS 'Since when the state holds.';
 COMMENT ON COLUMN upwrite.tables.pages IS 'Pages stored in the listing that is running, or in the last full one.';
 COMMENT ON COLUMN upwrite.tables.rows IS 'Records in those pages.';
-COMMENT ON COLUMN upwrite.tables.last_synced_at IS 'When the API was last seen to have nothing newer.';
+COMMENT ON COLUMN upwrite.tables.last_synced_at IS 'Everything that the API had at this time is here.';
 
 CREATE TABLE upwrite.table_details (
   table_oid oid PRIMARY KEY,

@@ -63,4 +63,4 @@ COMMENT ON TABLE upwrite.webhook_expectations IS
   'Upwrite''s own: what deliveries said of records, until the rows say it too.';
 `;
 
-export const webhooks: Migration = { version: 7, name: 'webhooks', sql };
+export const webhooks: Migration = { version: 6, name: 'webhooks', sql };

@@ -1,4 +1,5 @@
 /** What Upwrite itself refuses, and what goes wrong on the way to an answer: a scripted API, and strikes on purpose. */
+import type pg from 'pg';
 import { fault } from '../../../src/errors/index.js';
 import type { WriteResult } from '../../../src/provider/index.js';
 import { type ErrorCase, refusal } from '../case.js';
@@ -12,6 +13,13 @@ const statement =
   (sql: string) =>
   (world: StatementWorld): ReturnType<typeof refusal> =>
     world.failing((client) => client.query(sql));
+
+/** Reads a synced table with a wish for fresh data. */
+async function freshRead(client: pg.Client, first = 'SELECT'): Promise<void> {
+  await client.query(first);
+  await client.query("SET upwrite.max_staleness = '10s'");
+  await client.query('SELECT FROM salesforce.contacts');
+}
 
 export const statements: readonly ErrorCase<StatementWorld>[] = [
   {
@@ -236,6 +244,56 @@ export const statements: readonly ErrorCase<StatementWorld>[] = [
         await client.query(`INSERT INTO salesforce.contacts (email) VALUES ('c@x.io')`);
       }),
     shows: { sqlstate: '57014', message: 'canceling statement due to user request', detail: nothingSent },
+  },
+  {
+    code: 'not_fresh',
+    title: 'a reader who asks for fresh data of a table that is never synced',
+    provoke: (world) => world.failing((client) => freshRead(client)),
+    shows: {
+      sqlstate: '55000',
+      message: 'table "contacts" could not be brought up to date with salesforce within 1.5 s',
+      detail: 'It was never up to date. Its sync is backfilling.',
+      hint: "Try again, or read what is here: SET upwrite.max_staleness = 'off'",
+      ...contacts,
+    },
+  },
+  {
+    code: 'freshness_timed_out',
+    title: 'statement_timeout while a reader waits for fresh data',
+    provoke: (world) => world.failing((client) => freshRead(client, "SET statement_timeout = '50ms'")),
+    shows: {
+      sqlstate: '57014',
+      message: 'canceling statement due to statement timeout',
+      detail: 'It waited for fresh data, as upwrite.max_staleness asks.',
+    },
+  },
+  {
+    code: 'freshness_cancelled',
+    title: 'a CancelRequest while a reader waits for fresh data',
+    provoke: (world) =>
+      world.failing((client) => {
+        world.readerWaits = () => world.cancel(client);
+        return freshRead(client);
+      }),
+    shows: {
+      sqlstate: '57014',
+      message: 'canceling statement due to user request',
+      detail: 'It waited for fresh data, as upwrite.max_staleness asks.',
+    },
+  },
+  {
+    code: 'bad_staleness',
+    title: 'upwrite.max_staleness that is no time',
+    provoke: (world) =>
+      world.failing(async (client) => {
+        await client.query("SET upwrite.max_staleness = 'soon'");
+        await client.query('SELECT FROM salesforce.contacts');
+      }),
+    shows: {
+      sqlstate: '22023',
+      message: 'invalid value for parameter "upwrite.max_staleness": "soon"',
+      hint: 'Use a time such as 500ms, 30s, 5min, or off.',
+    },
   },
   {
     code: 'commit_failed',

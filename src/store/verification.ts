@@ -1,0 +1,218 @@
+/**
+ * Where the truth check stands. A pass over a table follows the API's full listing to its end, noting the keys that it
+ * has, and then looks at the rows whose keys were not listed. It goes on where it was after a restart.
+ */
+import type { Json, Queryable } from './database.js';
+
+/** A row that was wrong. Never holds a value. */
+export interface Mismatch {
+  /** `differs`: columns had other values; `missing`: it was not here; `foreign`: the API has no such record. */
+  readonly kind: 'differs' | 'missing' | 'foreign';
+  readonly key: string;
+  /** The columns that differed. */
+  readonly columns: readonly string[];
+}
+
+export interface PassPosition {
+  /** null: at the beginning. */
+  readonly cursor: Json;
+  /** The listing has come to its end. */
+  readonly listed: boolean;
+  /** Keys noted: fewer are there if the server has crashed meanwhile. */
+  readonly noted: number;
+}
+
+/** Times in epoch milliseconds by the database's clock. */
+export interface VerificationHealth {
+  readonly tableOid: number;
+  readonly schema: string;
+  readonly table: string;
+  readonly rowsChecked: number;
+  readonly share: number;
+  readonly lastPassAt: number | null;
+  readonly mismatches: number;
+  readonly lastMismatchAt: number | null;
+}
+
+export interface Verification {
+  health(db: Queryable): Promise<readonly VerificationHealth[]>;
+  /** Makes the worker (a process with a lease) the one that checks a connection's tables, unless a living one does. */
+  claim(db: Queryable, connection: string, worker: string): Promise<boolean>;
+  release(db: Queryable, worker: string): Promise<void>;
+  /** The pass that is running, or a new one where the last began at least `intervalMs` ago; null where none is due. */
+  pass(
+    db: Queryable,
+    table: { readonly oid: number; readonly schema: string; readonly name: string },
+    intervalMs: number,
+  ): Promise<PassPosition | null>;
+  /** Begins the pass anew. */
+  restart(db: Queryable, tableOid: number): Promise<void>;
+  /** In one transaction with `noteKeys`: the page behind `cursor` has been compared. `rows`: of the table, about. */
+  advance(
+    db: Queryable,
+    tableOid: number,
+    page: {
+      readonly cursor: Json;
+      readonly listed: boolean;
+      readonly records: number;
+      readonly noted: number;
+      readonly rows: number;
+    },
+  ): Promise<void>;
+  /** Notes keys that the API has listed; answers how many were not noted before. */
+  noteKeys(db: Queryable, tableOid: number, keys: readonly string[]): Promise<number>;
+  countKeys(db: Queryable, tableOid: number): Promise<number>;
+  /** The pass is complete. */
+  finish(db: Queryable, tableOid: number): Promise<void>;
+  /** In the transaction that puts it right. */
+  noteMismatch(db: Queryable, tableOid: number, mismatch: Mismatch): Promise<void>;
+  /** Forgets tables that are no longer synced. */
+  forget(db: Queryable, known: readonly number[]): Promise<void>;
+}
+
+interface HealthRow {
+  readonly table_oid: number;
+  readonly schema_name: string;
+  readonly table_name: string;
+  readonly rows_checked: string;
+  readonly share: number;
+  readonly last_pass_at: Date | null;
+  readonly mismatches: string;
+  readonly last_mismatch_at: Date | null;
+}
+
+const claimSql = `
+  INSERT INTO upwrite.verification_turns AS v (connection, worker) VALUES ($1, $2)
+  ON CONFLICT (connection) DO UPDATE SET worker = EXCLUDED.worker
+  WHERE v.worker = $2 OR NOT EXISTS (
+    SELECT FROM upwrite.processes p WHERE p.id = v.worker AND p.lease_until > clock_timestamp())`;
+
+/** Both tables have a row, and the pass is running, where it is due. */
+const passSql = `
+  WITH known AS (
+    INSERT INTO upwrite.verification AS v (table_oid, schema_name, table_name) VALUES ($1, $2, $3)
+    ON CONFLICT (table_oid) DO UPDATE SET schema_name = EXCLUDED.schema_name, table_name = EXCLUDED.table_name
+    RETURNING v.pass_started_at),
+  details AS (
+    INSERT INTO upwrite.verification_details (table_oid) VALUES ($1) ON CONFLICT DO NOTHING)
+  SELECT d.running AS running, k.pass_started_at <= clock_timestamp() - $4 * interval '1 millisecond' AS due
+  FROM known k LEFT JOIN upwrite.verification_details d ON d.table_oid = $1`;
+
+const restartSql = `
+  WITH emptied AS (DELETE FROM upwrite.verified_keys WHERE table_oid = $1),
+  started AS (
+    UPDATE upwrite.verification SET pass_started_at = clock_timestamp(), rows_checked = 0, share = 0
+    WHERE table_oid = $1)
+  UPDATE upwrite.verification_details SET running = true, cursor = NULL, listed = false, noted = 0
+  WHERE table_oid = $1`;
+
+const advanceSql = `
+  WITH d AS (
+    UPDATE upwrite.verification_details SET cursor = $2, listed = $3, noted = $5 WHERE table_oid = $1)
+  UPDATE upwrite.verification SET rows_checked = rows_checked + $4,
+    share = CASE WHEN $3 THEN 1 ELSE least(1, (rows_checked + $4) / greatest(1, $6::float8)) END
+  WHERE table_oid = $1`;
+
+const finishSql = `
+  WITH emptied AS (DELETE FROM upwrite.verified_keys WHERE table_oid = $1),
+  ended AS (
+    UPDATE upwrite.verification_details SET running = false, cursor = NULL, listed = false, noted = 0
+    WHERE table_oid = $1)
+  UPDATE upwrite.verification SET last_pass_at = clock_timestamp(), last_pass_rows = rows_checked, share = 1
+  WHERE table_oid = $1`;
+
+interface PositionRow {
+  readonly cursor: Json;
+  readonly listed: boolean;
+  readonly noted: string;
+}
+
+async function position(db: Queryable, tableOid: number): Promise<PassPosition | null> {
+  const result = await db.query<PositionRow>(
+    'SELECT cursor, listed, noted FROM upwrite.verification_details WHERE table_oid = $1',
+    [tableOid],
+  );
+  const row = result.rows[0];
+  return row === undefined ? null : { cursor: row.cursor, listed: row.listed, noted: Number(row.noted) };
+}
+
+async function restart(db: Queryable, tableOid: number): Promise<void> {
+  await db.query(restartSql, [tableOid]);
+}
+
+export const verification: Verification = {
+  health: async (db) => {
+    const result = await db.query<HealthRow>(
+      'SELECT table_oid, schema_name, table_name, rows_checked, share, last_pass_at, mismatches, last_mismatch_at FROM upwrite.verification',
+    );
+    return result.rows.map((row) => ({
+      tableOid: row.table_oid,
+      schema: row.schema_name,
+      table: row.table_name,
+      rowsChecked: Number(row.rows_checked),
+      share: row.share,
+      lastPassAt: row.last_pass_at?.getTime() ?? null,
+      mismatches: Number(row.mismatches),
+      lastMismatchAt: row.last_mismatch_at?.getTime() ?? null,
+    }));
+  },
+  claim: async (db, connection, worker) => {
+    const result = await db.query(claimSql, [connection, worker]);
+    return result.rowCount === 1;
+  },
+  release: async (db, worker) => {
+    await db.query('DELETE FROM upwrite.verification_turns WHERE worker = $1', [worker]);
+  },
+  pass: async (db, table, intervalMs) => {
+    const result = await db.query<{ running: boolean | null; due: boolean }>(passSql, [
+      table.oid,
+      table.schema,
+      table.name,
+      intervalMs,
+    ]);
+    const row = result.rows[0];
+    // A row made by this very statement is not seen by it: the table is new, and its first pass begins.
+    if (row?.running === false) {
+      if (!row.due) return null;
+      await restart(db, table.oid);
+    }
+    return position(db, table.oid);
+  },
+  restart,
+  advance: async (db, tableOid, { cursor, listed, records, noted, rows }) => {
+    await db.query(advanceSql, [tableOid, JSON.stringify(cursor), listed, records, noted, rows]);
+  },
+  noteKeys: async (db, tableOid, keys) => {
+    const result = await db.query(
+      `INSERT INTO upwrite.verified_keys (table_oid, key) SELECT $1, k FROM unnest($2::text[]) AS k
+       ON CONFLICT DO NOTHING`,
+      [tableOid, keys],
+    );
+    return result.rowCount ?? 0;
+  },
+  countKeys: async (db, tableOid) => {
+    const result = await db.query<{ n: string }>(
+      'SELECT count(*) AS n FROM upwrite.verified_keys WHERE table_oid = $1',
+      [tableOid],
+    );
+    return Number(result.rows[0]?.n ?? 0);
+  },
+  finish: async (db, tableOid) => {
+    await db.query(finishSql, [tableOid]);
+  },
+  noteMismatch: async (db, tableOid, { kind, key, columns }) => {
+    await db.query(
+      `UPDATE upwrite.verification SET mismatches = mismatches + 1, last_mismatch_at = clock_timestamp(),
+         last_mismatch_kind = $2, last_mismatch_key = $3, last_mismatch_columns = $4 WHERE table_oid = $1`,
+      [tableOid, kind, key, columns],
+    );
+  },
+  forget: async (db, known) => {
+    await db.query(
+      `WITH details AS (DELETE FROM upwrite.verification_details WHERE table_oid <> ALL ($1::oid[])),
+       keys AS (DELETE FROM upwrite.verified_keys WHERE table_oid <> ALL ($1::oid[]))
+       DELETE FROM upwrite.verification WHERE table_oid <> ALL ($1::oid[])`,
+      [known],
+    );
+  },
+};

@@ -1,0 +1,244 @@
+/** The truth check: rows that are wrong are found and put right, and nothing else is taken for wrong. */
+import type pg from 'pg';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { installCatalog, type LiveCatalog, type SyncedTable } from '../../src/catalog/index.js';
+import type { Resource } from '../../src/provider/index.js';
+import { migrate, tables, takeLease } from '../../src/store/index.js';
+import { startVerifier, type Verifier, type VerifierOptions } from '../../src/sync/index.js';
+import { applyAnswerOf } from '../support/applied.js';
+import { connect, eventually, ownPool } from '../support/database.js';
+import { contacts, type FakeApi, fakeApi } from '../support/fake-api.js';
+import { startTestPostgres, type TestPostgres } from '../support/postgres.js';
+import { startTestSync, type TestSync } from '../support/test-sync.js';
+
+const hour = 3_600_000;
+const quiet = { debug: () => {}, info: () => {}, warn: () => {} };
+
+let server: TestPostgres;
+let pool: pg.Pool;
+let api: FakeApi;
+let catalog: LiveCatalog;
+let table: SyncedTable;
+let worker: string;
+let sync: TestSync;
+let jobPool: pg.Pool;
+let verifier: Verifier | undefined;
+
+beforeEach(async () => {
+  server ??= await startTestPostgres();
+  pool ??= ownPool(server.upwriteUrl, 15);
+});
+
+afterEach(async () => {
+  await verifier?.stop();
+  verifier = undefined;
+  await sync.stop();
+  await jobPool.end();
+});
+
+async function setUp(resource: Resource, count: number): Promise<void> {
+  const admin = await connect(server.superuserUrl);
+  await admin.query('DROP SCHEMA IF EXISTS salesforce CASCADE; DROP SCHEMA IF EXISTS upwrite, upwrite_jobs CASCADE');
+  await admin.end();
+  await migrate(pool);
+  api = fakeApi([resource]);
+  api.pageSize = 40;
+  for (let i = 0; i < count; i += 1) put(i, `e${i}`, 1000 + i);
+  catalog = await installCatalog({
+    pool,
+    registry: tables,
+    connections: [{ name: 'salesforce', provider: 'salesforce', session: api.session, grant: { read: ['public'] } }],
+    signal: AbortSignal.timeout(30_000),
+  });
+  const found = catalog.find('salesforce', 'contacts');
+  if (found === undefined) throw new Error('the table is missing');
+  table = found;
+  const lease = await takeLease(pool, { kind: 'test', onError: () => {} });
+  worker = lease.id;
+  jobPool = ownPool(server.upwriteUrl, 4);
+  sync = await startTestSync(pool, jobPool, catalog, new Map([['salesforce', api.session]]), worker);
+}
+
+function put(i: number, email: string, modified: number): void {
+  api.put(
+    'Contact',
+    `c${String(i).padStart(4, '0')}`,
+    { email, extra: { n: i }, big: '1234567890123456789' },
+    modified,
+  );
+}
+
+function verify(overrides: Partial<VerifierOptions> = {}): void {
+  verifier = startVerifier({
+    pool,
+    catalog,
+    sessions: new Map([['salesforce', api.session]]),
+    worker,
+    log: quiet,
+    intervalMs: 0,
+    share: 1,
+    idleMs: 5,
+    pollMs: 5,
+    ...overrides,
+  });
+}
+
+/** Changes the table past every guard, as nothing of Upwrite's does. */
+async function corrupt(sql: string): Promise<void> {
+  const admin = await connect(server.superuserUrl);
+  await admin.query(`BEGIN; ALTER TABLE salesforce.contacts DISABLE TRIGGER ALL; ${sql};
+    ALTER TABLE salesforce.contacts ENABLE ALWAYS TRIGGER upwrite_guard;
+    ALTER TABLE salesforce.contacts ENABLE ALWAYS TRIGGER upwrite_guard_truncate; COMMIT`);
+  await admin.end();
+}
+
+/** As a role without any rights sees it. */
+async function report(): Promise<Record<string, unknown>> {
+  const client = await connect(server.url());
+  const found = await client.query<Record<string, unknown>>('SELECT * FROM upwrite.verification');
+  await client.end();
+  return found.rows[0] ?? {};
+}
+
+async function passesDone(count: number): Promise<void> {
+  const seen = new Set<string>();
+  await eventually(async () => {
+    seen.add(String((await report())['last_pass_at'] ?? null));
+    seen.delete('null');
+    return seen.size >= count ? true : undefined;
+  }, 40_000);
+}
+
+async function emails(): Promise<Record<string, unknown>> {
+  const found = await pool.query<{ id: string; email: string }>(
+    'SELECT id, email FROM salesforce.contacts ORDER BY id',
+  );
+  return Object.fromEntries(found.rows.map((row) => [row.id, row.email]));
+}
+
+function upstream(): Record<string, unknown> {
+  return Object.fromEntries([...api.live('Contact')].sort().map(([key, values]) => [key, values['email']]));
+}
+
+test('a row with another value, a row that is missing and a foreign row are found and put right', async () => {
+  await setUp(contacts(), 100);
+  verify({ intervalMs: hour });
+  await passesDone(1);
+  expect(await report()).toMatchObject({ mismatches: '0', share: 1, last_pass_rows: '100', last_mismatch_at: null });
+  await verifier?.stop();
+  verify();
+  await corrupt("UPDATE salesforce.contacts SET email = 'forged', age = 7 WHERE id = 'c0007'");
+  await eventually(async () => ((await report())['mismatches'] === '1' ? true : undefined));
+  const columns = (await report())['last_mismatch_columns'];
+  expect(columns).toEqual(expect.arrayContaining(['email']));
+  expect(await report()).toMatchObject({
+    schema_name: 'salesforce',
+    table_name: 'contacts',
+    last_mismatch_kind: 'differs',
+    last_mismatch_key: 'c0007',
+  });
+  expect(JSON.stringify(await report())).not.toContain('forged');
+  await corrupt("DELETE FROM salesforce.contacts WHERE id = 'c0050'");
+  await eventually(async () => ((await report())['last_mismatch_kind'] === 'missing' ? true : undefined));
+  expect(await report()).toMatchObject({ mismatches: '2', last_mismatch_key: 'c0050', last_mismatch_columns: [] });
+  await corrupt("INSERT INTO salesforce.contacts (id, email) VALUES ('foreign', 'f')");
+  await eventually(async () => ((await report())['last_mismatch_kind'] === 'foreign' ? true : undefined));
+  expect(await report()).toMatchObject({ mismatches: '3', last_mismatch_key: 'foreign' });
+  expect(await emails()).toEqual(upstream());
+});
+
+test('a row whose version pretends to be newer than the API is put right too', async () => {
+  await setUp(contacts(), 30);
+  await corrupt(
+    "UPDATE salesforce.contacts SET email = 'forged', modified_at = now() + interval '1 year' WHERE id = 'c0003'",
+  );
+  verify();
+  await eventually(async () => ((await report())['mismatches'] === '1' ? true : undefined));
+  expect(await report()).toMatchObject({
+    last_mismatch_key: 'c0003',
+    last_mismatch_columns: expect.arrayContaining(['email', 'modified_at']),
+  });
+  expect(await emails()).toEqual(upstream());
+});
+
+test('what changes all the time is not taken for wrong, in the API or by writes', async () => {
+  await setUp(contacts(), 120);
+  let round = 0;
+  let writing: Promise<void> = Promise.resolve();
+  // At every answer of the API something changes: there, and by a write that is applied here before the answer is used.
+  api.afterRead = async () => {
+    round += 1;
+    const at = round;
+    if (at > 400) return;
+    put(at % 120, `upstream ${at}`, 10_000 + at);
+    api.remove('Contact', `c${String((at * 7) % 120).padStart(4, '0')}`, 10_000 + at);
+    put((at * 13) % 150, `written ${at}`, 10_000 + at);
+    writing = writing.then(() =>
+      applyAnswerOf(pool, table, worker, api, `c${String((at * 13) % 150).padStart(4, '0')}`),
+    );
+    await writing;
+  };
+  verify();
+  await passesDone(3);
+  expect(await report()).toMatchObject({ mismatches: '0' });
+  api.afterRead = () => {};
+  await eventually(async () => (JSON.stringify(await emails()) === JSON.stringify(upstream()) ? true : undefined));
+});
+
+test('an API without versions and deletions is compared as well', async () => {
+  const { version: _none, ...plain } = contacts({ pull: { incremental: false, deletions: 'sweep' } });
+  await setUp(plain, 60);
+  verify();
+  await passesDone(1);
+  // Such a table is listed in full all the time: either of the two may be the first to put it right.
+  await corrupt(
+    "UPDATE salesforce.contacts SET email = 'forged' WHERE id = 'c0007'; DELETE FROM salesforce.contacts WHERE id = 'c0008'",
+  );
+  await eventually(async () => (JSON.stringify(await emails()) === JSON.stringify(upstream()) ? true : undefined));
+  await passesDone(1);
+  expect(await report()).toMatchObject({ mismatches: '0' });
+});
+
+test('goes on where it was after an interruption, and begins anew when its notes are gone', async () => {
+  await setUp(contacts(), 200);
+  let fails = true;
+  let calls = 0;
+  api.hook = (what, _count, signal) => {
+    // Only the check lists from the beginning: the sync's listings are of one page.
+    if (what !== 'page') return;
+    calls += 1;
+    if (fails && calls % 3 === 0 && !signal.aborted) throw new Error('the API is away');
+  };
+  verify();
+  await eventually(async () => (Number((await report())['rows_checked'] ?? 0) >= 80 ? true : undefined));
+  const checked = Number((await report())['rows_checked']);
+  await verifier?.stop();
+  expect(checked).toBeLessThanOrEqual(200);
+  const admin = await connect(server.superuserUrl);
+  await admin.query('TRUNCATE upwrite.verified_keys');
+  fails = false;
+  verify();
+  await passesDone(1);
+  expect(await report()).toMatchObject({ last_pass_rows: '200', mismatches: '0' });
+});
+
+test('is switched off by a share of 0', async () => {
+  await setUp(contacts(), 5);
+  const pages = api.pages;
+  verify({ share: 0 });
+  await sync.stop();
+  await verifier?.stop();
+  expect(await report()).toEqual({});
+  expect(api.pages).toBeGreaterThanOrEqual(pages);
+});
+
+test('one process checks the tables of a connection at a time', async () => {
+  await setUp(contacts(), 20);
+  const other = await takeLease(pool, { kind: 'test', onError: () => {} });
+  await pool.query("INSERT INTO upwrite.verification_turns VALUES ('salesforce', $1)", [other.id]);
+  verify();
+  await pool.query('SELECT pg_sleep(0.2)');
+  expect(await report()).toEqual({});
+  await other.release();
+  await passesDone(1);
+});
