@@ -2,10 +2,12 @@
  * Looks again at rows that seemed wrong, and puts right those that are. By then the sync has listed the API's changes to
  * their end, so what is merely new there is here as well. A row counts as wrong, and is changed, only where
  * - it still differs from what the API has of it now,
+ * - the API had the same before that run of the sync began: what has changed since may be on its way,
  * - no write has been applied since the API was asked (the order of writes, see `store/`), and
  * - it has not been touched since then by anything else, a page of the sync for example, and is not locked.
  * So what is in the API's answer is newer than what is here whatever the versions say, and nothing newer is undone.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type pg from 'pg';
 import { applyRecords, deleteRecords, ident, qualified, type SyncedTable } from '../../catalog/index.js';
 import type { Rec, Session } from '../../provider/index.js';
@@ -29,23 +31,25 @@ export interface ConfirmContext {
   readonly lockTimeoutMs: number;
 }
 
-/** Answers the rows that were wrong; they are right now. */
+/** Answers the rows that were wrong; they are right now. `earlier`: what the API had before the sync went on, by key. */
 export async function confirmAndMend(
   context: ConfirmContext,
   keys: readonly string[],
+  earlier: readonly (Rec | null)[],
   signal: AbortSignal,
 ): Promise<readonly Mismatch[]> {
   const { pool, table, session, lockTimeoutMs } = context;
   const before = await rowVersions(pool, table, keys);
   const order = await drawOrder(pool);
   const answers = await session.read(table.resource, keys, signal);
+  const unchanged = new Set(keys.filter((_, i) => isDeepStrictEqual(answers[i], earlier[i])));
   return inTransaction(pool, async (client) => {
     await lockTableExclusive(client, table.oid, lockTimeoutMs);
     const written = new Set(await writtenSince(client, table.oid, keys, order));
     const now = await rowVersions(client, table, keys);
     const free = await unlocked(client, table, keys);
     const settled = (key: string): boolean =>
-      !written.has(key) && now.get(key) === before.get(key) && (!now.has(key) || free.has(key));
+      unchanged.has(key) && !written.has(key) && now.get(key) === before.get(key) && (!now.has(key) || free.has(key));
     const records = answers.filter((record): record is Rec => record !== null && settled(record.key));
     const wrong = await differing(client, table, records);
     const foreign = keys.filter((key, i) => answers[i] === null && now.has(key) && settled(key));

@@ -4,7 +4,7 @@
  */
 import type pg from 'pg';
 import { ident, qualified, type SyncedTable } from '../../catalog/index.js';
-import type { KitLog, Page, Session } from '../../provider/index.js';
+import type { KitLog, Page, Rec, Session } from '../../provider/index.js';
 import { inTransaction, type PassPosition, tables, verification } from '../../store/index.js';
 import { pause } from '../pause.js';
 import { differing } from './compare.js';
@@ -109,11 +109,15 @@ async function unlisted({ pool, table }: PassContext, signal: AbortSignal): Prom
 
 async function lookAgain(context: PassContext, suspects: readonly string[], signal: AbortSignal): Promise<void> {
   if (suspects.length === 0) return;
-  await syncHasGoneOn(context, signal);
+  const { table, session, log } = context;
+  const seen: { readonly keys: readonly string[]; readonly answers: readonly (Rec | null)[] }[] = [];
   for (let at = 0; at < suspects.length; at += batch) {
     const keys = suspects.slice(at, at + batch);
-    const wrong = await context.paced(() => confirmAndMend(context, keys, signal));
-    const { table, log } = context;
+    seen.push({ keys, answers: await context.paced(() => session.read(table.resource, keys, signal)) });
+  }
+  await syncHasGoneOn(context, signal);
+  for (const { keys, answers } of seen) {
+    const wrong = await context.paced(() => confirmAndMend(context, keys, answers, signal));
     for (const { kind, key, columns } of wrong) {
       log.warn(
         { table: `${table.schema}.${table.name}`, kind, key, columns },
