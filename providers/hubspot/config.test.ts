@@ -10,6 +10,8 @@ describe('parseConfig', () => {
       base_url: 'https://api.hubapi.com',
       objects: 'default',
       associations: 'default',
+      requests_per_ten_seconds: 100,
+      searches_per_second: 5,
     });
   });
 
@@ -20,7 +22,12 @@ describe('parseConfig', () => {
       objects: ['contacts', '2-123', 'p_shipment'],
       associations: ['contacts/companies', '2-123/contacts'],
     };
-    expect(parseConfig(given)).toEqual({ ...given, base_url: 'http://127.0.0.1:8080' });
+    expect(parseConfig(given)).toEqual({
+      ...given,
+      base_url: 'http://127.0.0.1:8080',
+      requests_per_ten_seconds: 100,
+      searches_per_second: 5,
+    });
   });
 
   it.each<[string, unknown, RegExp]>([

@@ -108,7 +108,7 @@ function flaw(batch: Batch, outcomes: readonly Outcome[]): string | undefined {
 }
 
 function cleanOutcome(outcome: Outcome): Outcome {
-  return outcome.kind === 'applied' ? { kind: 'applied', record: withoutNul(outcome.record) } : outcome;
+  return outcome.kind === 'applied' ? { ...outcome, record: withoutNul(outcome.record) } : outcome;
 }
 
 async function* cleanPages(pages: AsyncIterable<Page>): AsyncGenerator<Page> {

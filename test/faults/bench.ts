@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { DEFAULT_CREDENTIALS } from '../../fixtures/salesforce/index.js';
 import { freePort } from '../../src/cli/embedded/index.js';
+import { wakeTable } from '../../src/sync/index.js';
 import type { Boundary } from '../../src/write/index.js';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.js';
 import { waitFor } from '../support/wait.js';
@@ -198,6 +199,12 @@ export class Bench {
       if (error instanceof pg.DatabaseError && error.code?.startsWith('57P') !== true) throw error;
       return (await this.#direct.query<Row>(sql, [...parameters])).rows;
     }
+  }
+
+  /** Has the sync look at every table now, whatever its interval. */
+  async wakeSync(): Promise<void> {
+    const tables = await this.direct<{ oid: number }>('SELECT table_oid AS oid FROM upwrite.tables');
+    for (const { oid } of tables) await wakeTable(this.#direct, oid);
   }
 
   async killUpwrite(upwrite: number): Promise<void> {

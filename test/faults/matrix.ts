@@ -131,7 +131,7 @@ export function testMatrix(faults: readonly FaultKind[]): void {
   let before: ReadonlySet<string>;
 
   beforeAll(async () => {
-    // The sync's locks would come between writes that are held; it has its turn when an Upwrite starts.
+    // The sync's locks would come between writes that are held; it has its turn at the end.
     bench = await Bench.start(1, { syncInterval: '1h' });
     before = await knownKeys(bench);
   });
@@ -175,6 +175,7 @@ export function testMatrix(faults: readonly FaultKind[]): void {
     await bench.killUpwrite(0);
     await leasesOver(bench);
     await bench.recover();
+    await bench.wakeSync();
     expect(await wrongs(bench, ledger, before, '0')).toEqual([]);
   });
 }

@@ -84,7 +84,8 @@ export class Performer {
       [execute.name],
     );
     // Freed, and maybe made anew, in a way that was not seen: then it is the database's.
-    if (rows[0]?.[1]?.includes(slice(known.text, mutation.span)) !== true) return null;
+    const changed = isUpsert(mutation) ? await this.upsertText(mutation, known.text, mutation.span) : null;
+    if (rows[0]?.[1]?.includes(changed ?? slice(known.text, mutation.span)) !== true) return null;
     const call = {
       types: rows.flatMap((row) => row[0]?.toString('utf8') ?? []),
       arguments: execute.arguments === null ? Buffer.alloc(0) : slice(text, execute.arguments),
