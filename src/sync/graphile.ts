@@ -94,6 +94,11 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
   });
   events.on('pool:fatalError', () => giveUp());
   events.on('worker:fatalError', () => giveUp());
+  // A queue that gives back what it has fetched ahead while it ends does so where nobody hears of a failure, which would
+  // then end the process. Whoever ends it frees what it held (`generation`).
+  events.on('localQueue:setMode', ({ localQueue, newMode }) => {
+    if (newMode === 'RELEASED') localQueue.jobQueue.splice(0);
+  });
 
   const run = async (task: string, work: Work, payload: unknown, job: Job): Promise<void> => {
     const controller = new AbortController();
@@ -156,8 +161,7 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
     await Promise.race([lost, mine.promise]).catch((error: unknown) => {
       log.debug({ err: error }, 'the job engine has stopped, and is started again');
     });
-    if (!stopped) await Promise.race([allEnded(), pause(stopGrace)]);
-    await end(mine, stopped ? stopGrace : restartDelay);
+    await end(mine, allEnded);
     workers = null;
     for (;;) {
       try {
@@ -219,7 +223,6 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
     stop: async () => {
       stopped = true;
       clearInterval(tick);
-      abortAll();
       giveUp();
       await supervisor;
     },
@@ -241,15 +244,22 @@ async function ensure(db: Queryable, task: string, jobs: readonly EnsuredJob[]):
   await db.query(ensureSql, [task, jobs.map(({ key }) => key), payloads, within]);
 }
 
-/** Ends the engine when its jobs have, or when they take longer than so many milliseconds. */
-async function end(workers: WorkerPool, graceMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<'late'>((resolve) => {
-    timer = setTimeout(() => resolve('late'), graceMs);
-  });
+/** Ends the engine: it begins no further job from now on, and those that run (`jobs` ends when they have) have a grace. */
+async function end(workers: WorkerPool, jobs: () => Promise<void>): Promise<void> {
   // It may have begun to end by itself, and then it may never come to its end.
   const ending = Promise.resolve(workers.gracefulShutdown('the process ends')).catch(() => undefined);
-  const ended = await Promise.race([ending, late]);
+  await within(jobs(), stopGrace);
+  if (await within(ending, restartDelay)) return;
+  void Promise.resolve(workers.forcefulShutdown('the process ends')).catch(() => undefined);
+}
+
+/** Waits for something, but no longer than so many milliseconds. Answers whether it came. */
+async function within(something: Promise<unknown>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), ms);
+  });
+  const came = await Promise.race([something.then(() => true), late]);
   clearTimeout(timer);
-  if (ended === 'late') void Promise.resolve(workers.forcefulShutdown('the process ends')).catch(() => undefined);
+  return came;
 }

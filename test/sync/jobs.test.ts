@@ -122,7 +122,8 @@ test('work that throws is tried again as often as it may be, and no further', as
 });
 
 test('what a dead process was at goes to another one when its lease has run out', async () => {
-  const dead = await open({ ghost: true });
+  // Its one worker is busy for ever, so that it takes nothing more, as the dead do not.
+  const dead = await open({ ghost: true, concurrency: 1 });
   let begun = 0;
   dead.register('long', () => {
     begun += 1;
@@ -158,3 +159,36 @@ test('a server that is killed in the middle of jobs loses none of them', async (
   await eventually(async () => (done.size === 30 ? true : undefined), 50_000);
   await eventually(async () => ((await waiting()) === 0 ? true : undefined), 50_000);
 });
+
+test('jobs that were fetched ahead are free again when their process stops, its database gone or not', async () => {
+  for (const gone of [false, true]) {
+    const held = await open({ leaseMs: 60_000 });
+    let begun = 0;
+    held.register('hold', async (_payload, { signal }) => {
+      begun += 1;
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+      if (gone) await server.stop('immediate');
+    });
+    await held.start();
+    for (let n = 0; n < 3; n += 1) await held.add('hold', { n });
+    await eventually(async () => (begun === 3 ? true : undefined));
+    // One worker waits, so that of these, which come at once, three are fetched with none to do them.
+    await inTransaction(pool, async (db) => {
+      for (let n = 3; n < 7; n += 1) await held.add('hold', { n }, { db });
+    });
+    await eventually(async () => (begun === 4 && (await locked()) === 7 ? true : undefined));
+    await held.stop();
+    expect(begun).toBe(4);
+    if (gone) await server.start();
+    else expect(await locked()).toBe(0);
+    opened.delete(held);
+    await pool.query('DELETE FROM upwrite.processes; DROP SCHEMA IF EXISTS upwrite_jobs CASCADE');
+  }
+});
+
+async function locked(): Promise<number> {
+  const { rows } = await pool.query<{ n: number }>(
+    'SELECT count(*)::int AS n FROM upwrite_jobs.jobs WHERE locked_by IS NOT NULL',
+  );
+  return rows[0]?.n ?? 0;
+}
