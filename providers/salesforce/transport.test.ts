@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createKit, silentLog } from '../../src/provider/index.js';
-import { failureOfAnswer } from './transport.js';
+import { failureOfAnswer, failureOfTokenAnswer } from './transport.js';
 
 const kit = createKit({ connection: 'main', provider: 'salesforce', log: silentLog });
 
@@ -16,6 +16,8 @@ describe('failureOfAnswer', () => {
     [403, 'API_DISABLED_FOR_ORG', 'credentials', 'refused'],
     [429, undefined, 'rate', 'refused'],
     [400, 'UNABLE_TO_LOCK_ROW', 'busy', 'refused'],
+    [403, 'API_CURRENTLY_DISABLED', 'busy', 'refused'],
+    [400, 'INSERT_UPDATE_DELETE_NOT_ALLOWED_DURING_MAINTENANCE', 'busy', 'refused'],
     [500, 'UNKNOWN_EXCEPTION', 'busy', 'unknown'],
     [500, undefined, 'busy', 'unknown'],
     [502, undefined, 'busy', 'unknown'],
@@ -32,6 +34,9 @@ describe('failureOfAnswer', () => {
     [400, 'INVALID_FIELD'],
     [403, 'INSUFFICIENT_ACCESS'],
     [404, 'NOT_FOUND'],
+    // Storage, and an approval: no waiting mends them.
+    [400, 'EXCEEDED_QUOTA'],
+    [400, 'ALREADY_IN_PROCESS'],
   ])('%i %s is for the caller to read', (status, code) => {
     expect(failure(status, code)).toBeUndefined();
   });
@@ -43,5 +48,28 @@ describe('failureOfAnswer', () => {
 
   it('shows no body', () => {
     expect(failure(500)?.words).toBe('salesforce answered HTTP 500');
+  });
+});
+
+describe('failureOfTokenAnswer', () => {
+  const answered = (status: number, body: unknown) =>
+    failureOfTokenAnswer({ status, headers: {}, body: JSON.stringify(body), millis: 1 }, kit);
+
+  it.each<[number, string, string | undefined]>([
+    [400, 'unknown_error', 'busy'],
+    [400, 'server_error', 'busy'],
+    [403, 'rate_limit_exceeded', 'rate'],
+    [429, 'slow down', 'rate'],
+    [503, 'away', 'busy'],
+    [400, 'invalid_grant', undefined],
+    [400, 'inactive_org', undefined],
+    [200, 'unknown_error', undefined],
+  ])('%i %s: %s', (status, error, kind) => {
+    expect(answered(status, { error, error_description: 'retry your request' })?.kind).toBe(kind);
+  });
+
+  it('reads what is no OAuth refusal as one that jsforce is to read', () => {
+    for (const body of [null, 'unknown_error', [{ error: 'unknown_error' }]])
+      expect(answered(400, body)).toBeUndefined();
   });
 });

@@ -14,7 +14,8 @@ import {
   parseRetryAfter,
   type RequestNote,
 } from '../../src/provider/index.js';
-import { contextOf, meaningOf, parseErrors } from './errors.js';
+import { meaningOf } from './codes.js';
+import { contextOf, parseErrors } from './errors.js';
 
 type JsforceRequest = Parameters<Transport['httpRequest']>[0];
 
@@ -71,6 +72,29 @@ export function failureOfAnswer(answer: HttpAnswer, kit: Kit): CallFailure | und
   return undefined;
 }
 
+/** Refusals of the token endpoint that pass by themselves; every other one is final. */
+const passingTokenErrors: ReadonlyMap<unknown, 'rate' | 'busy'> = new Map([
+  ['rate_limit_exceeded', 'rate'],
+  ['unknown_error', 'busy'],
+  ['server_error', 'busy'],
+  ['temporarily_unavailable', 'busy'],
+]);
+
+/**
+ * The same of the token endpoint, which answers in OAuth's own form: jsforce reads its refusals. Now and then it says
+ * `unknown_error: retry your request`, which is to be taken at its word.
+ * Sources: Salesforce Help, "OAuth 2.0 Authorization Errors"; RFC 6749, section 4.1.2.1.
+ */
+export function failureOfTokenAnswer(answer: HttpAnswer, kit: Kit): CallFailure | undefined {
+  const { status } = answer;
+  if (status >= 500 || status === 429) return failureOfAnswer(answer, kit);
+  const body = jsonOf(answer.body);
+  const said: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, 'error') : undefined;
+  const kind = status < 400 ? undefined : passingTokenErrors.get(said);
+  if (kind === undefined) return undefined;
+  return new CallFailure({ kind, fate: 'refused', status, words: kit.describe(`salesforce answered ${String(said)}`) });
+}
+
 /** Reports `Sforce-Limit-Info: api-usage=18/5000` to the budget (REST API Developer Guide, "Limit Info Header"). */
 function reportQuota(answer: HttpAnswer, kit: Kit): void {
   const match = /api-usage=(\d+)\/(\d+)/.exec(answer.headers['sforce-limit-info'] ?? '');
@@ -115,12 +139,9 @@ export class CallTransport extends Transport {
     this.answer = answer;
     this.note(request, answer);
     reportQuota(answer, kit);
-    // The token endpoint answers refusals in OAuth's own form, which jsforce reads.
     const isToken = request.url.includes('/services/oauth2/token');
-    if (!isToken || answer.status >= 500 || answer.status === 429) {
-      const failure = failureOfAnswer(answer, kit);
-      if (failure !== undefined) throw failure;
-    }
+    const failure = isToken ? failureOfTokenAnswer(answer, kit) : failureOfAnswer(answer, kit);
+    if (failure !== undefined) throw failure;
     return { statusCode: answer.status, headers: { ...answer.headers }, body: answer.body };
   }
 
