@@ -14,6 +14,7 @@ describe('failureOfAnswer', () => {
     [401, 'INVALID_SESSION_ID', 'credentials', 'refused'],
     [403, 'REQUEST_LIMIT_EXCEEDED', 'rate', 'refused'],
     [403, 'API_DISABLED_FOR_ORG', 'credentials', 'refused'],
+    [420, undefined, 'busy', 'refused'],
     [429, undefined, 'rate', 'refused'],
     [400, 'UNABLE_TO_LOCK_ROW', 'busy', 'refused'],
     [403, 'API_CURRENTLY_DISABLED', 'busy', 'refused'],

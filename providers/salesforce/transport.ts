@@ -29,6 +29,9 @@ interface JsforceAnswer {
 /** A used-up quota of requests in 24 hours comes back bit by bit: there is no time to name, so it is asked again after this. */
 const quotaPause = 60_000;
 
+/** "Salesforce Edge doesn't have routing information available" (REST API Developer Guide, "Status Codes"). */
+const notRouted = 420;
+
 function jsonOf(body: string): unknown {
   try {
     return JSON.parse(body);
@@ -59,6 +62,8 @@ export function failureOfAnswer(answer: HttpAnswer, kit: Kit): CallFailure | und
     return new CallFailure({ ...said, kind: 'rate', fate: 'refused', retryAfter: retryAfter ?? quotaPause });
   }
   if (status < 400) return new CallFailure({ ...said, kind: 'request', fate: 'refused' });
+  // Salesforce's own gateway does not know, for the moment, where the organization is.
+  if (status === notRouted) return new CallFailure({ ...said, kind: 'busy', fate: 'refused' });
   if (status < 500 && meaning === 'credentials_refused') {
     return new CallFailure({ ...said, kind: 'credentials', fate: 'refused' });
   }

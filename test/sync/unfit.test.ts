@@ -3,6 +3,7 @@
 import fc from 'fast-check';
 import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { healthRoutes } from '../../src/admin/health.js';
 import { installCatalog } from '../../src/catalog/index.js';
 import { textForm } from '../../src/catalog/values.js';
 import { readStatus, statusJson, statusLines } from '../../src/cli/status.js';
@@ -10,6 +11,7 @@ import { fits } from '../../src/provider/fit.js';
 import { guardSession } from '../../src/provider/guard.js';
 import { type ColumnType, createKit, type JsonValue, silentLog } from '../../src/provider/index.js';
 import { migrate, tables, takeLease } from '../../src/store/index.js';
+import { Metrics } from '../../src/telemetry/index.js';
 import { connect, eventually, ownPool } from '../support/database.js';
 import { contacts, type FakeApi, fakeApi } from '../support/fake-api.js';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.js';
@@ -83,6 +85,10 @@ test.each([3, 700])('one value among %i records is NULL, and the table is live',
   const status = await readStatus(pool);
   expect(statusLines(status).find((line) => line.startsWith('salesforce.contacts'))).toContain(`1 record ${words}`);
   expect(JSON.parse(statusJson(status))).toMatchObject({ tables: [{ warning: await warning() }] });
+  const metrics = healthRoutes({ pool, metrics: new Metrics() }).find(({ path }) => path === '/metrics');
+  const asked = { method: 'GET', path: '/metrics', target: '/metrics', query: new URLSearchParams(), headers: {} };
+  const page = await metrics?.handle({ ...asked, body: Buffer.alloc(0) });
+  expect(page?.body).toContain('upwrite_table_warning{schema="salesforce",table="contacts"} 1');
   const noted = await pool.query('SELECT key, columns FROM upwrite.unfit_values');
   expect(noted.rows).toEqual([{ key: 'odd', columns: ['balance', 'born'] }]);
 });
