@@ -6,16 +6,18 @@
  * What PostgreSQL would read is let through, not only what the contract asks for: a value that is left out is lost.
  * Source: PostgreSQL manual, "Numeric Types", "Date/Time Types" (ranges), "Boolean Type".
  */
-import type { Column, ColumnType, JsonValue, Rec, Resource } from './contract.js';
+import type { ColumnType, JsonValue, Rec, Resource } from './contract.js';
 import type { KitLog } from './kit.js';
+
+/** What nearly all values look like, for a first look that costs little: this is done for every value that comes. */
+const usualNumber = /^-?\d{1,300}(?:\.\d+)?$/;
+const usualMoment =
+  /^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])(?:T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?(?:Z|[+-]0\d:?[0-5]\d))?$/;
 
 const decimal = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE]([+-]?\d{1,6}))?\s*$/;
 const special = /^\s*(?:nan|[+-]?inf(?:inity)?)\s*$/i;
 const whole = /^\s*[+-]?\d+\s*$/;
 const truth = /^\s*(?:t|true|f|false|y|yes|n|no|on|off|0|1)\s*$/i;
-/** What nearly all of them are, without a second look. */
-const usualMoment =
-  /^(?!0000)\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])(?:T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?(?:Z|[+-]0\d:?[0-5]\d))?$/;
 const moment =
   /^\s*(\d{4,7})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s*(?:Z|[+-](?:0\d|1[0-5])(?::?[0-5]\d)?)?)?\s*$/i;
 const clock = /^\s*(\d{2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s*(?:Z|[+-](?:0\d|1[0-5])(?::?[0-5]\d)?)?\s*$/i;
@@ -23,24 +25,31 @@ const endless = /^\s*-?infinity\s*$/i;
 
 /** The last years that the types have. */
 const lastYear = { date: 5_874_897, timestamptz: 294_276 } as const;
-/** Beyond this, in either direction, not every numeric has its digits. */
+/** Beyond this, in either direction or in all, a numeric may have more digits than there is room for. */
 const largestExponent = 16_000;
 
-function isWhole(value: string | number, bits: 32 | 64): boolean {
-  if (typeof value === 'number' ? !Number.isInteger(value) : !whole.test(value)) return false;
-  const number = BigInt(typeof value === 'number' ? value : value.trim().replace(/^\+/, ''));
+function isWhole(value: JsonValue, bits: 32 | 64): boolean {
+  if (typeof value === 'number') {
+    if (!Number.isInteger(value)) return false;
+    return bits === 32 ? value === (value | 0) : BigInt.asIntN(64, BigInt(value)) === BigInt(value);
+  }
+  if (typeof value !== 'string' || !whole.test(value)) return false;
+  const number = BigInt(value.trim().replace(/^\+/, ''));
   return BigInt.asIntN(bits, number) === number;
 }
 
-function isNumeric(value: string | number): boolean {
+function isNumeric(value: JsonValue): boolean {
   if (typeof value === 'number') return Number.isFinite(value);
+  if (typeof value !== 'string' || value.length > largestExponent) return false;
+  if (usualNumber.test(value)) return true;
   const match = decimal.exec(value);
   return match === null ? special.test(value) : Math.abs(Number(match[1] ?? 0)) <= largestExponent;
 }
 
 /** Floating point has no room for what is too large, nor for what is too small. */
-function isDouble(value: string | number): boolean {
+function isDouble(value: JsonValue): boolean {
   if (typeof value === 'number') return Number.isFinite(value);
+  if (typeof value !== 'string') return false;
   if (!decimal.test(value)) return special.test(value);
   const number = Number(value);
   return Number.isFinite(number) && (number !== 0 || !/[1-9]/.test(value.replace(/[eE].*/, '')));
@@ -52,12 +61,16 @@ function isClock(hour: number, minute: number, second: number): boolean {
 
 function isDay(year: number, month: number, day: number): boolean {
   if (month < 1 || month > 12 || day < 1 || year < 1) return false;
-  // The Gregorian calendar repeats every 400 years.
-  return day <= 28 || day <= new Date(Date.UTC(2000 + (year % 400), month, 0)).getUTCDate();
+  if (day <= 28) return true;
+  const isLeap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
+  return day <= (month === 2 ? (isLeap ? 29 : 28) : [4, 6, 9, 11].includes(month) ? 30 : 31);
 }
 
-function isMoment(value: string, type: 'date' | 'timestamptz'): boolean {
-  if (usualMoment.test(value)) return true;
+function isMoment(value: JsonValue, type: 'date' | 'timestamptz'): boolean {
+  if (typeof value !== 'string') return false;
+  if (usualMoment.test(value)) {
+    return isDay(Number(value.slice(0, 4)), Number(value.slice(5, 7)), Number(value.slice(8, 10)));
+  }
   const match = moment.exec(value);
   if (match === null) return endless.test(value);
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match
@@ -66,49 +79,51 @@ function isMoment(value: string, type: 'date' | 'timestamptz'): boolean {
   return year <= lastYear[type] && isDay(year, month, day) && isClock(hour, minute, second);
 }
 
-function isTime(value: string): boolean {
-  const [, hour, minute, second] = clock.exec(value) ?? [];
+function isTime(value: JsonValue): boolean {
+  const [, hour, minute, second] = (typeof value === 'string' ? clock.exec(value) : null) ?? [];
   return hour !== undefined && isClock(Number(hour), Number(minute), Number(second ?? 0));
 }
 
+function isTruth(value: JsonValue): boolean {
+  if (typeof value === 'boolean') return true;
+  return (typeof value === 'string' || typeof value === 'number') && truth.test(String(value));
+}
+
+type Check = (value: JsonValue) => boolean;
+
+/** By type; types whose values are never wrong have none. */
+const checks: Readonly<Partial<Record<ColumnType, Check>>> = {
+  'text[]': (value) => Array.isArray(value),
+  boolean: isTruth,
+  integer: (value) => isWhole(value, 32),
+  bigint: (value) => isWhole(value, 64),
+  numeric: isNumeric,
+  'double precision': isDouble,
+  date: (value) => isMoment(value, 'date'),
+  timestamptz: (value) => isMoment(value, 'timestamptz'),
+  time: isTime,
+};
+
 /** Whether PostgreSQL can hold the value, which is not null, as one of the type. */
 export function fits(type: ColumnType, value: JsonValue): boolean {
-  switch (type) {
-    case 'text':
-    case 'jsonb':
-    case 'bytea':
-      return true;
-    case 'text[]':
-      return Array.isArray(value);
-    case 'boolean':
-      return (
-        typeof value === 'boolean' ||
-        ((typeof value === 'string' || typeof value === 'number') && truth.test(String(value)))
-      );
-    case 'integer':
-    case 'bigint':
-      return (typeof value === 'number' || typeof value === 'string') && isWhole(value, type === 'integer' ? 32 : 64);
-    case 'numeric':
-      return (typeof value === 'number' || typeof value === 'string') && isNumeric(value);
-    case 'double precision':
-      return (typeof value === 'number' || typeof value === 'string') && isDouble(value);
-    case 'date':
-    case 'timestamptz':
-      return typeof value === 'string' && isMoment(value, type);
-    case 'time':
-      return typeof value === 'string' && isTime(value);
-  }
+  return checks[type]?.(value) ?? true;
+}
+
+interface Checked {
+  readonly name: string;
+  readonly check: Check;
 }
 
 /** The columns whose values can be wrong, by resource. */
-const checked = new WeakMap<Resource, readonly Column[]>();
+const checked = new WeakMap<Resource, readonly Checked[]>();
 
-function checkedColumns(resource: Resource): readonly Column[] {
+function checkedColumns(resource: Resource): readonly Checked[] {
   const known = checked.get(resource);
   if (known !== undefined) return known;
-  const found = resource.columns.filter(
-    ({ name, type }) => name !== resource.key && type !== 'text' && type !== 'jsonb' && type !== 'bytea',
-  );
+  const found = resource.columns.flatMap(({ name, type }) => {
+    const check = checks[type];
+    return check === undefined || name === resource.key ? [] : [{ name, check }];
+  });
   checked.set(resource, found);
   return found;
 }
@@ -116,9 +131,9 @@ function checkedColumns(resource: Resource): readonly Column[] {
 /** The record with NULL for what is not of its column's type, which `unfit` names; the same object where all is well. */
 export function withoutUnfit(resource: Resource, record: Rec): Rec {
   let unfit: string[] | undefined;
-  for (const { name, type } of checkedColumns(resource)) {
+  for (const { name, check } of checkedColumns(resource)) {
     const value = record.values[name];
-    if (value === undefined || value === null || fits(type, value)) continue;
+    if (value === undefined || value === null || check(value)) continue;
     unfit ??= [];
     unfit.push(name);
   }
