@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createKit, silentLog } from '../../src/provider/index.js';
-import { failureOfAnswer, failureOfTokenAnswer } from './transport.js';
+import { failureOfAnswer, failureOfTokenAnswer, quotaOf } from './transport.js';
 
 const kit = createKit({ connection: 'main', provider: 'salesforce', log: silentLog });
 
@@ -72,5 +72,18 @@ describe('failureOfTokenAnswer', () => {
   it('reads what is no OAuth refusal as one that jsforce is to read', () => {
     for (const body of [null, 'unknown_error', [{ error: 'unknown_error' }]])
       expect(answered(400, body)).toBeUndefined();
+  });
+});
+
+describe('quotaOf', () => {
+  it.each([
+    ['api-usage=18/5000', { used: 18, limit: 5000 }],
+    ['api-usage=25/5000; per-app-api-usage=17/250(appName=sample-connected-app)', { used: 17, limit: 250 }],
+    ['api-usage=4990/5000; per-app-api-usage=17/250(appName=sample-connected-app)', { used: 4990, limit: 5000 }],
+    ['api-usage=1/0', undefined],
+    ['something else', undefined],
+    [undefined, undefined],
+  ])('%s', (header, quota) => {
+    expect(quotaOf(header)).toEqual(quota);
   });
 });

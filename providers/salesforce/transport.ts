@@ -100,10 +100,22 @@ export function failureOfTokenAnswer(answer: HttpAnswer, kit: Kit): CallFailure 
   return new CallFailure({ kind, fate: 'refused', status, words: kit.describe(`salesforce answered ${String(said)}`) });
 }
 
-/** Reports `Sforce-Limit-Info: api-usage=18/5000` to the budget (REST API Developer Guide, "Limit Info Header"). */
+/**
+ * The quota in `Sforce-Limit-Info: api-usage=25/5000; per-app-api-usage=17/250(appName=x)`: of the organization's and the
+ * connected app's own, where it has one, the one that is nearer to its end.
+ * Source: REST API Developer Guide, "Limit Info Header".
+ */
+export function quotaOf(header: string | undefined): { readonly used: number; readonly limit: number } | undefined {
+  const quotas = [...(header ?? '').matchAll(/api-usage=(\d+)\/(\d+)/g)].map(([, used, limit]) => ({
+    used: Number(used),
+    limit: Number(limit),
+  }));
+  return quotas.filter(({ limit }) => limit > 0).sort((a, b) => b.used / b.limit - a.used / a.limit)[0];
+}
+
 function reportQuota(answer: HttpAnswer, kit: Kit): void {
-  const match = /api-usage=(\d+)\/(\d+)/.exec(answer.headers['sforce-limit-info'] ?? '');
-  if (match !== null) kit.budget.report({ used: Number(match[1]), limit: Number(match[2]) });
+  const quota = quotaOf(answer.headers['sforce-limit-info']);
+  if (quota !== undefined) kit.budget.report(quota);
 }
 
 export interface TransportOptions {
