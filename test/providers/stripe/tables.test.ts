@@ -171,7 +171,16 @@ describe('the tables', () => {
     const made = await insert('payment_intents', { amount: '2000', currency: 'EUR' });
     expect(made).toMatchObject({ amount: '2000', currency: 'eur', status: 'requires_payment_method' });
     expect(Object.keys(made)).not.toContain('client_secret');
-    expect((await update('payment_intents', String(made['id']), { status: 'canceled' }))['status']).toBe('canceled');
+    const key = String(made['id']);
+    expect(
+      await refusal('payment_intents', 'update', row({ cancellation_reason: 'duplicate' }, { key })),
+    ).toMatchObject({
+      sqlstate: '23514',
+      column: 'cancellation_reason',
+      detail: "Key (cancellation_reason)=(duplicate) is taken by stripe only together with status = 'canceled'.",
+    });
+    const canceled = { status: 'canceled', cancellation_reason: 'duplicate' };
+    expect(await update('payment_intents', key, canceled)).toMatchObject(canceled);
     expect(await refusal('payment_intents', 'insert', row({ amount: '1', currency: 'usd' }))).toMatchObject({
       sqlstate: '23514',
       column: 'amount',
