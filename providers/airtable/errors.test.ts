@@ -232,6 +232,9 @@ describe('failures of whole answers', () => {
     [502, own, { kind: 'busy', fate: 'refused' }],
     [502, '<h1>502</h1>', { kind: 'busy', fate: 'unknown' }],
     [503, own, { kind: 'busy', fate: 'unknown' }],
+    [503, { error: { type: 'RETRIABLE_ERROR', message: 'safe' } }, { kind: 'busy', fate: 'refused' }],
+    [503, '<h1>503</h1>', { kind: 'busy', fate: 'unknown' }],
+    [429, { error: { type: 'RATE_LIMIT_REACHED', message: 'x' } }, { kind: 'rate', retryAfter: 30_000 }],
     [408, '', { kind: 'busy', fate: 'unknown' }],
   ])('%i %o', (status, body, wanted) => {
     expect(answer(status, body)).toMatchObject(wanted);

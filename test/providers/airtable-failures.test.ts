@@ -150,6 +150,17 @@ describe('answers that cannot be trusted', () => {
     expect(outcomes).toMatchObject([{ kind: 'unknown', fault: { code } }]);
   });
 
+  it('what Airtable calls safe to repeat is repeated', async () => {
+    const session = await openAt(sandbox().url);
+    const contacts = await tableOf(session);
+    const at = { method: 'POST', path: `/v0/${contacts.object}` };
+    sandbox().faults.add({ ...at, action: airtableFaults.restarting });
+    sandbox().faults.add({ ...at, skip: 1, action: airtableFaults.retriable });
+    const { outcomes, requests } = await session.write(batch(contacts, 'insert', [{ values: { name: 'x' } }]), signal);
+    expect(outcomes).toMatchObject([{ kind: 'applied' }]);
+    expect(requests.map(({ status }) => status)).toEqual([502, 503, 200]);
+  });
+
   it('the month’s quota is told with a time to wait', async () => {
     const session = await openAt(sandbox().url);
     const contacts = await tableOf(session);
