@@ -36,6 +36,9 @@ const meanings: Readonly<Record<string, FaultCode>> = {
   UNPROCESSABLE: 'validation',
   STALE_DATA: 'validation',
   MAX_NODE_LIMIT_EXCEEDED: 'internal',
+  EXCESSIVE_PAGINATION: 'internal',
+  // Of a single mutation: it was not run.
+  RESOURCE_LIMITS_EXCEEDED: 'upstream_unavailable',
   RATE_LIMITED: 'rate_limited',
   RATE_LIMIT: 'rate_limited',
   missing: 'bad_reference',
