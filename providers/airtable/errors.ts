@@ -86,8 +86,14 @@ function quoted(message: string): readonly string[] {
   return [...texts, ...ids];
 }
 
-/** The column whose field the message names: `Field "X" …`, `field name: "X"`, or as its last words, `… for field X`. */
+/**
+ * The column whose field the message names: `Field "X" …`, `field name: "X"`, or as its last words, `… for field X`, or
+ * with its id, `… in field X (fldXXXXXXXXXXXXXX)`.
+ */
 function namedColumn(message: string, resource: Resource): Column | undefined {
+  const id = /\((fld\w+)\)/.exec(message)?.[1];
+  const byId = id === undefined ? undefined : resource.columns.find((column) => column.field === id);
+  if (byId !== undefined) return byId;
   const inQuotes = /\bfield(?: names?)?:? "([^"]+)"/i.exec(message)?.[1];
   const atEnd = /\bfor field ([^"]+?)(?:$|[:.] ?)/.exec(message)?.[1];
   const name = inQuotes ?? atEnd;

@@ -120,6 +120,8 @@ function outcomesOf(batch: Batch, sent: Sent, kit: Kit): readonly Outcome[] {
 /** Whether a refusal may mean that a record is missing, without saying which, or that something may not be done. */
 function isAmbiguous(error: ApiError, status: number, batch: Batch): boolean {
   if (batch.verb === 'insert' || batch.verb === 'upsert' || (status !== 403 && status !== 404)) return false;
+  // The other types say both at once.
+  if (error.type === 'INVALID_PERMISSIONS') return false;
   return !/\brec[A-Za-z0-9]{14}\b/.test(error.message);
 }
 

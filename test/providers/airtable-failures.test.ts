@@ -81,6 +81,25 @@ describe('refusals', () => {
     }
   });
 
+  it('a field that may not be edited', async () => {
+    const session = await openAt(sandbox().url);
+    const contacts = await tableOf(session);
+    const notes = contacts.columns.find(({ name }) => name === 'notes');
+    sandbox().denyField(notes?.field ?? '');
+    const key = String(sandbox().records(...crm)[0]?.['id']);
+    const { outcomes, requests } = await session.write(
+      batch(contacts, 'update', [{ key, values: { notes: 'x' } }]),
+      signal,
+    );
+    expect(outcomes).toMatchObject([
+      {
+        fault: { sqlstate: '42501', column: 'notes', context: expect.stringContaining('not permitted to write cell') },
+      },
+    ]);
+    // Nothing is looked for: the words leave no doubt.
+    expect(requests).toHaveLength(1);
+  });
+
   it('a field that has gone upstream refuses a write, and a read: it is not taken for empty', async () => {
     const session = await openAt(sandbox().url);
     const contacts = await tableOf(session);
