@@ -109,7 +109,7 @@ export function refusedVariable(message: string): { readonly alias: string; read
 }
 
 /** Names of inputs that differ from those of the fields that they set. */
-const inputNames: Readonly<Record<string, string>> = {
+export const inputNames: Readonly<Record<string, string>> = {
   repositoryId: 'repository',
   ownerId: 'owner',
   subjectId: 'issueNumber',
@@ -120,6 +120,7 @@ const inputNames: Readonly<Record<string, string>> = {
   topics: 'repositoryTopics',
   draft: 'isDraft',
   template: 'isTemplate',
+  lockReason: 'activeLockReason',
   base: 'baseRefName',
   head: 'headRefName',
   due_on: 'dueOn',

@@ -10,6 +10,7 @@ import {
   isObjectType,
 } from 'graphql';
 import { describe, expect, it } from 'vitest';
+import { inputNames } from './errors.js';
 import type { Field } from './fields.js';
 import { tables } from './tables.js';
 
@@ -35,20 +36,6 @@ const verbs: Readonly<Record<string, { readonly insert: string; readonly update:
   IssueComment: { insert: 'AddCommentInput', update: ['UpdateIssueCommentInput'] },
   Label: { insert: 'CreateLabelInput', update: ['UpdateLabelInput'] },
   PullRequest: { insert: 'CreatePullRequestInput', update: ['UpdatePullRequestInput', 'LockLockableInput'] },
-};
-
-/** Inputs that are called otherwise than the column's field. */
-const fieldNames: Readonly<Record<string, string>> = {
-  repositoryId: 'repository',
-  ownerId: 'owner',
-  subjectId: 'issueNumber',
-  labelIds: 'labels',
-  assigneeIds: 'assignees',
-  milestoneId: 'milestone',
-  topicNames: 'repositoryTopics',
-  draft: 'isDraft',
-  template: 'isTemplate',
-  lockReason: 'activeLockReason',
 };
 
 /** Inputs that no column sets, and why. */
@@ -103,7 +90,7 @@ describe.each([...tables.values()].map((table) => [table.name, table] as const))
     ] as const) {
       const given = names.flatMap(inputs);
       expect(given.length).toBeGreaterThan(0);
-      const taken = new Set(given.filter((input) => !unset.has(input)).map((input) => fieldNames[input] ?? input));
+      const taken = new Set(given.filter((input) => !unset.has(input)).map((input) => inputNames[input] ?? input));
       // An update takes the id of a repository for the repository itself.
       if (verb === 'u') taken.delete('repository');
       const set = table.fields

@@ -4,13 +4,11 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Column, createKit, createRegistry, type Resource, silentLog } from '../../src/provider/index.js';
-import type { StandModule } from '../conformance/stand.js';
+import type { Column, Resource } from '../../src/provider/index.js';
+import { declaredBy } from './providers.js';
 import { root, withSection } from './sections.js';
 
 export const declaredProviders = ['github', 'stripe'] as const;
-
-const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 
 /** `*inserted only*`, `**updated only**`; the type where it is not text. */
 function shown(column: Column): string {
@@ -26,20 +24,12 @@ function line({ name, columns }: Resource): string {
 }
 
 async function columnsMarkdown(name: string): Promise<string> {
-  const { start }: StandModule = await import(`../conformance/stands/${name}.${extension}`);
-  const stand = await start();
-  try {
-    const provider = (await createRegistry().load(name)).configure(stand.config);
-    const session = provider.open(createKit({ connection: name, provider: name, log: silentLog }));
-    const resources = await session.describe(AbortSignal.timeout(30_000));
-    return [
-      '| table | columns that may be set (*inserted only*, **updated only**) | other columns |',
-      '|---|---|---|',
-      ...resources.map(line),
-    ].join('\n');
-  } finally {
-    await stand.close();
-  }
+  const { resources } = await declaredBy(name);
+  return [
+    '| table | columns that may be set (*inserted only*, **updated only**) | other columns |',
+    '|---|---|---|',
+    ...resources.map(line),
+  ].join('\n');
 }
 
 /** A provider's page: its file, what it says, and what it should say. */
