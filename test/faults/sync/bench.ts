@@ -34,7 +34,7 @@ export class SyncBench {
     this.#apiChild = child;
   }
 
-  static async start(): Promise<SyncBench> {
+  static async start(pace = 1): Promise<SyncBench> {
     const api = { port: await freePort(), directory: mkdtempSync(join(tmpdir(), 'upwrite-sync-faults-')) };
     const [server, relay, child] = await Promise.all([
       startTestPostgres({ settings: { synchronous_commit: 'on' } }),
@@ -45,6 +45,7 @@ export class SyncBench {
     for (let i = 0; i < 2; i += 1) {
       const database = await Relay.open(server.port);
       const config = {
+        pace,
         database: `postgres://upwrite:upwrite@127.0.0.1:${database.port}/upwrite?sslmode=disable`,
         url: `http://127.0.0.1:${relay.port}`,
       };

@@ -1,4 +1,7 @@
-/** Random runs of the sync under faults: `npm run faults:sync -- --runs 50 --seed 1`. A seed brings the same runs again. */
+/**
+ * Random runs of the sync under faults: `npm run faults:sync -- --runs 50 --seed 1`. A seed brings the same runs again;
+ * `--pace 4` on a machine that has so little time to spare that a live process would lose its lease otherwise.
+ */
 import { parseArgs } from 'node:util';
 import { SyncBench } from './bench.js';
 import { syncRun } from './run.js';
@@ -8,15 +11,16 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '50' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 1_000_000)) },
     from: { type: 'string', default: '0' },
+    pace: { type: 'string', default: '1' },
   },
 });
 
-const [runs, seed, from] = [values.runs, values.seed, values.from].map((text) => {
-  if (!/^\d{1,9}$/.test(text)) throw new Error('--runs, --seed and --from must be whole numbers');
+const [runs, seed, from, pace] = [values.runs, values.seed, values.from, values.pace].map((text) => {
+  if (!/^\d{1,9}$/.test(text)) throw new Error('--runs, --seed, --from and --pace must be whole numbers');
   return Number(text);
-}) as [number, number, number];
+}) as [number, number, number, number];
 
-const bench = await SyncBench.start();
+const bench = await SyncBench.start(Math.max(1, pace));
 const began = Date.now();
 let [done, wrongs, faults] = [0, 0, 0];
 console.log(`seed ${seed}, runs ${from} to ${from + runs - 1}`);

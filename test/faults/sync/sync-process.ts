@@ -9,6 +9,8 @@ import type { FromChild } from '../messages.js';
 export interface SyncProcessConfig {
   readonly database: string;
   readonly url: string;
+  /** How many times as long the lease is as on a machine with time to spare. */
+  readonly pace: number;
 }
 
 function tell(message: FromChild): void {
@@ -16,7 +18,7 @@ function tell(message: FromChild): void {
 }
 
 process.on('disconnect', () => process.exit());
-process.once('message', async ({ database, url }: SyncProcessConfig) => {
+process.once('message', async ({ database, url, pace }: SyncProcessConfig) => {
   const settings = JSON.stringify({
     sync: { interval: '1s' },
     connections: { paged: { provider: 'paged', url } },
@@ -26,7 +28,7 @@ process.once('message', async ({ database, url }: SyncProcessConfig) => {
     database: parseDatabaseUrl(database, '/'),
     registry: createRegistry(fileURLToPath(new URL('../providers/', import.meta.url))),
     log: createLog({ level: 'info', format: 'json', sink: { write: (line) => tell({ kind: 'log', line }) } }),
-    timings: { lease: 1500 },
+    timings: { lease: 1500 * pace },
   });
   tell({ kind: 'ready' });
 });
