@@ -68,9 +68,9 @@ async function verifyConnection(
     if (signal.aborted) return;
     try {
       if (!(await verification.claim(pool, name, worker))) continue;
-      const complete = await completeTables(pool);
+      const live = await liveTables(pool);
       for (const table of catalog.all()) {
-        if (table.connection === name && complete.has(table.oid)) await verifyTable(options, table, session, signal);
+        if (table.connection === name && live.has(table.oid)) await verifyTable(options, table, session, signal);
       }
     } catch (error) {
       if (!signal.aborted) log.debug({ connection: name, err: error }, 'the truth check was interrupted');
@@ -78,10 +78,15 @@ async function verifyConnection(
   }
 }
 
-/** A table that is still being listed for the first time has nothing to be compared. */
-async function completeTables(pool: pg.Pool): Promise<ReadonlySet<number>> {
+/**
+ * A table that is still being listed for the first time has nothing to be compared. One that is paused, ill or not
+ * configured any more is not as the API is, and the sync that decides what is wrong does not go on.
+ */
+async function liveTables(pool: pg.Pool): Promise<ReadonlySet<number>> {
   const health = await tables.health(pool);
-  return new Set(health.flatMap((each) => (each.lastSyncedAt === null ? [] : [each.tableOid])));
+  return new Set(
+    health.flatMap((each) => (each.state === 'live' && each.lastSyncedAt !== null ? [each.tableOid] : [])),
+  );
 }
 
 async function verifyTable(
