@@ -72,12 +72,10 @@ async function startProcess({ interval = hour, ghost = false, describe }: Proces
     timings: { soonest: 0 },
   });
   await jobs.start();
-  if (!ghost) {
-    ends.push(async () => {
-      await leave();
-      await jobs.stop();
-    });
-  }
+  ends.push(async () => {
+    await leave();
+    await jobs.stop();
+  });
   return jobs;
 }
 
@@ -108,11 +106,17 @@ test('each look is one process’s, whatever number of them there are', async ()
 test('a look that a process has not ended goes on in another one, long before the next is due', async () => {
   await forgetDescribed(pool, ['salesforce']);
   let begun = false;
+  let open: () => void = () => {};
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  ends.push(async () => open());
   await startProcess({
     ghost: true,
-    describe: () => {
+    describe: async () => {
       begun = true;
-      return new Promise(() => {});
+      await gate;
+      return api.resources;
     },
   });
   await eventually(async () => (begun ? true : undefined));
