@@ -263,3 +263,23 @@ test('a table that is paused is not compared, and keeps no other one waiting', a
   await eventually(async () => ((await verified()).includes('contacts') ? true : undefined));
   expect(await emails()).toEqual(upstream());
 });
+
+test('what is not due costs nothing, and its connection is anybody’s', async () => {
+  await setUp(contacts(), 20);
+  verify({ intervalMs: hour });
+  await passesDone(1);
+  const state = async (): Promise<unknown> =>
+    (
+      await pool.query(
+        `SELECT xmin::text, (SELECT count(*)::int FROM upwrite.verification_turns) AS turns FROM upwrite.verification`,
+      )
+    ).rows[0];
+  const after = await eventually(async () => {
+    const now = await state();
+    return Reflect.get(Object(now), 'turns') === 0 ? now : undefined;
+  });
+  // The sync goes on meanwhile, and so do the looks for what is due.
+  const pages = api.pages;
+  await eventually(async () => (api.pages > pages + 2 ? true : undefined));
+  expect(await state()).toEqual(after);
+});
