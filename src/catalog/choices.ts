@@ -146,7 +146,7 @@ function chooseTable(
     schema,
     name,
     names,
-    ...withCondition(resource, connection, choice, before),
+    ...withCondition(resource, connection, choice, { now: found, before }),
     limits: {
       ...chooseLimits(found, offered(found, connection.limits ?? {}), `connections.${connection.name}.limits`),
       ...(choice.limits === undefined ? {} : chooseLimits(found, choice.limits, `${where}.limits`)),
@@ -159,14 +159,19 @@ function withCondition(
   resource: Resource,
   connection: ConnectionChoice,
   { resource: table, where }: TableChoice,
-  before: KnownTable | undefined,
+  { now, before }: { readonly now: Resource; readonly before: KnownTable | undefined },
 ): Pick<ChosenTable, 'resource' | 'held'> {
   if (where === undefined) return { resource, held: null };
   try {
     return { resource: { ...resource, filter: parseCondition(where, resource) }, held: null };
   } catch (error) {
     if (!(error instanceof ConditionError)) throw error;
-    if (before !== undefined && madeSense(where, before)) {
+    // What the configuration leaves out is for the configuration to mend.
+    if (
+      before !== undefined &&
+      !makesSense(where, now) &&
+      (before.held !== null || makesSense(where, before.resource))
+    ) {
       const held = `its condition cannot be used any more, at character ${error.position}: ${error.message}`;
       return { resource, held };
     }
@@ -175,9 +180,8 @@ function withCondition(
   }
 }
 
-/** Whether a condition that makes no sense today did when the table was last synced: then the API has changed. */
-function madeSense(where: string, { held, resource }: KnownTable): boolean {
-  if (held !== null) return true;
+/** Whether it can be said of the resource's records. */
+function makesSense(where: string, resource: Resource): boolean {
   try {
     parseCondition(where, resource);
     return true;

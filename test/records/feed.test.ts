@@ -94,7 +94,7 @@ describe('a records table', () => {
   test('has numbers that rise in the order of the commits, one for each change', async () => {
     await world.connections(['salesforce']);
     await world.createTable('records');
-    await world.feed([world.target('records', { provider: 'salesforce' })], ['salesforce']);
+    await world.feed([world.target('records', { provider: 'salesforce' })], ['salesforce'], { turnMs: 50 });
     const seen = new Map<string, string>();
     let highest = 0n;
     for (let round = 1; round <= 6; round += 1) {

@@ -110,6 +110,9 @@ test('the table is paused with the reason from the next start on, and goes on wh
 
 test('a condition or a column that never made sense is refused as before', async () => {
   await expect(start([{ resource: 'contacts', where: 'nothing = 1' }])).rejects.toThrow('has no column "nothing"');
+  // The API has the field: it is the configuration that leaves it out.
+  const left = { exclude: ['vip'] };
+  await expect(start([{ resource: 'contacts', where: 'vip', columns: left }])).rejects.toThrow('has no column "vip"');
   const columns = { rename: { Nothing: 'something' } };
   await expect(start([{ resource: 'contacts', columns }])).rejects.toThrow('has no column "Nothing"');
 });
