@@ -188,6 +188,14 @@ describe('what it means', () => {
     ],
     ['INVALID_RECORD_ID', 'Value "x" is not a valid record ID.', { company: ['x'] }, 'insert', { code: 'malformed' }],
     ['INVALID_PERMISSIONS', 'You may not', { name: 'x' }, 'insert', { code: 'upstream_permission' }],
+    [
+      'INVALID_PERMISSIONS',
+      'You are not permitted to write cell values in field Birth day (fldbirthday)',
+      { birthday: '2000-01-01', name: 'x' },
+      'update',
+      { code: 'upstream_permission', column: 'birthday' },
+    ],
+    ['FAILED_STATE_CHECK', 'Mismatched', { name: 'x' }, 'insert', { code: 'validation' }],
     ['REQUEST_TOO_LARGE', 'Request body is too large', { name: 'x' }, 'insert', { code: 'too_long' }],
     ['SOMETHING_NEW', 'Something new', { name: 'x' }, 'insert', { code: 'validation', detail: 'Something new.' }],
     ['SOMETHING_NEW', '', { name: 'x' }, 'insert', { code: 'validation', detail: 'Airtable gave no reason.' }],
@@ -232,6 +240,9 @@ describe('failures of whole answers', () => {
     [502, own, { kind: 'busy', fate: 'refused' }],
     [502, '<h1>502</h1>', { kind: 'busy', fate: 'unknown' }],
     [503, own, { kind: 'busy', fate: 'unknown' }],
+    [503, { error: { type: 'RETRIABLE_ERROR', message: 'safe' } }, { kind: 'busy', fate: 'refused' }],
+    [503, '<h1>503</h1>', { kind: 'busy', fate: 'unknown' }],
+    [429, { error: { type: 'RATE_LIMIT_REACHED', message: 'x' } }, { kind: 'rate', retryAfter: 30_000 }],
     [408, '', { kind: 'busy', fate: 'unknown' }],
   ])('%i %o', (status, body, wanted) => {
     expect(answer(status, body)).toMatchObject(wanted);

@@ -1,8 +1,8 @@
 /**
  * From Airtable's refusals to Upwrite's catalogue. An answer refuses the whole request and names no record: which row it is
  * about is told from the values and ids that its words quote.
- * Sources: Web API documentation, "Errors", "Field types and cell values"; Airtable support, "Airtable API: Common
- * troubleshooting"; recorded answers.
+ * Sources: Web API documentation, "Errors", "Field types and cell values", "Create records", "Update multiple records",
+ * "List records"; Airtable support, "Airtable API: Common troubleshooting"; recorded answers.
  */
 import { type Fault, type FaultCode, type FaultDetails, fault } from '../../src/errors/index.js';
 import type { BatchRow, Column, JsonValue, Kit, Outcome, Resource, Verb } from '../../src/provider/index.js';
@@ -25,17 +25,20 @@ export const typesByMeaning = {
   too_long: words('REQUEST_TOO_LARGE REQUEST_ENTITY_TOO_LARGE'),
   malformed: words(`
     INVALID_RECORD_ID INVALID_ATTACHMENT_OBJECT INVALID_VALUE_FOR_COLUMN INVALID_REQUEST_BODY BAD_REQUEST
-    CANNOT_PARSE_REQUEST_BODY`),
+    CANNOT_PARSE_REQUEST_BODY INVALID_OFFSET_VALUE INVALID_FILTER_BY_FORMULA`),
   upstream_permission: words(`
     INVALID_PERMISSIONS INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND NOT_AUTHORIZED FORBIDDEN NOT_FOUND TABLE_NOT_FOUND
     MODEL_NOT_FOUND CANNOT_CREATE_RECORDS CANNOT_UPDATE_RECORDS CANNOT_DELETE_RECORDS OPERATION_NOT_ALLOWED
     FEATURE_NOT_AVAILABLE BILLING_REQUIRED PAYMENT_REQUIRED`),
   read_only_column: words('UNKNOWN_FIELD_NAME COMPUTED_FIELD'),
+  rate_limited: words('RATE_LIMIT_REACHED TOO_MANY_REQUESTS PUBLIC_API_BILLING_LIMIT_EXCEEDED'),
+  /** Nothing was applied, and the same request can succeed a little later: "it is safe to retry the request". */
+  upstream_unavailable: words('RETRIABLE_ERROR LIST_RECORDS_ITERATOR_NOT_AVAILABLE'),
   credentials_refused: words(`
     AUTHENTICATION_REQUIRED UNAUTHORIZED INVALID_API_KEY INVALID_TOKEN TOKEN_EXPIRED USER_ACCOUNT_DEACTIVATED`),
   validation: words(`
     INVALID_MULTIPLE_CHOICE_OPTIONS INVALID_REQUEST INVALID_REQUEST_UNKNOWN INVALID_REQUEST_MISSING_FIELDS
-    INVALID_RECORDS ATTACHMENTS_FAILED_UPLOADING UNPROCESSABLE_ENTITY RECORD_LIMIT_EXCEEDED`),
+    INVALID_RECORDS ATTACHMENTS_FAILED_UPLOADING UNPROCESSABLE_ENTITY RECORD_LIMIT_EXCEEDED FAILED_STATE_CHECK`),
 } as const satisfies Partial<Record<FaultCode, readonly string[]>>;
 
 type Meaning = keyof typeof typesByMeaning;
@@ -83,8 +86,14 @@ function quoted(message: string): readonly string[] {
   return [...texts, ...ids];
 }
 
-/** The column whose field the message names: `Field "X" …`, `field name: "X"`, or as its last words, `… for field X`. */
+/**
+ * The column whose field the message names: `Field "X" …`, `field name: "X"`, or as its last words, `… for field X`, or
+ * with its id, `… in field X (fldXXXXXXXXXXXXXX)`.
+ */
 function namedColumn(message: string, resource: Resource): Column | undefined {
+  const id = /\((fld\w+)\)/.exec(message)?.[1];
+  const byId = id === undefined ? undefined : resource.columns.find((column) => column.field === id);
+  if (byId !== undefined) return byId;
   const inQuotes = /\bfield(?: names?)?:? "([^"]+)"/i.exec(message)?.[1];
   const atEnd = /\bfor field ([^"]+?)(?:$|[:.] ?)/.exec(message)?.[1];
   const name = inQuotes ?? atEnd;
@@ -237,6 +246,7 @@ function rowFault(
       table: resource.name,
       verb: verb.toUpperCase(),
       column: of.column?.name ?? '',
+      seconds: 30,
     },
     detail: kit.describe(detailOf(error, code, of.column, of.row, resource.key)),
     context: contextOf(error, kit),

@@ -4,6 +4,7 @@ import { FaultError, fault } from '../../src/errors/index.js';
 import {
   type Batch,
   CallFailure,
+  guardedPages,
   type Kit,
   type Pace,
   type Provider,
@@ -126,19 +127,6 @@ async function check(client: AirtableClient, signal: AbortSignal): Promise<strin
   return `user ${who.email ?? who.id}`;
 }
 
-async function* guardedPages<T>(kit: Kit, pages: AsyncIterable<T>): AsyncGenerator<T> {
-  const iterator = pages[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const step = await asFaults(kit, iterator.next());
-      if (step.done === true) return;
-      yield step.value;
-    }
-  } finally {
-    await iterator.return?.();
-  }
-}
-
 function plan(verb: Verb, resource: Resource): RequestPlan {
   const { base, table } = splitObject(resource);
   return { method: methods[verb], path: `/v0/${base}/${table}`, calls: 1 };
@@ -150,7 +138,8 @@ function open(config: AirtableConfig, kit: Kit): Session {
     describe: (signal) => asFaults(kit, describe(client, kit, config, signal)),
     plan,
     write: (batch, signal) => write(client, kit, batch, signal),
-    pull: (resource, since, signal) => guardedPages(kit, pull(client, resource, since, signal)),
+    pull: (resource, since, signal) =>
+      guardedPages(pull(client, resource, since, signal), (work) => asFaults(kit, work)),
     read: (resource, keys, signal) => asFaults(kit, readRecords(client, resource, keys, { signal })),
     findInserted: (batch, sentAt, signal, taken) =>
       asFaults(kit, findInserted(client, kit, batch, sentAt, signal, taken)),

@@ -90,6 +90,9 @@ function isObject(value: JsonValue): value is { readonly [key: string]: JsonValu
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/** Ids of users and of groups of them, of which a list of collaborators is made. */
+const isPerson = (id: string): boolean => /^(?:usr|ugp)/.test(id);
+
 /**
  * An element of an attachment, or a collaborator, as it is to be sent. What was read has more members than may be written: of
  * an attachment that exists its id is sent; for a new record, which can keep none, the address that Airtable fetches anew.
@@ -104,8 +107,13 @@ function toReference(value: JsonValue, isNew: boolean): JsonValue {
   return typeof email === 'string' ? { email } : value;
 }
 
+/** A list of collaborators is one of ids, where a single one is an object ("Field types and cell values"). */
 function toApiJson(value: JsonValue, isNew: boolean): JsonValue {
-  return Array.isArray(value) ? value.map((each) => toReference(each, isNew)) : toReference(value, isNew);
+  if (!Array.isArray(value)) return toReference(value, isNew);
+  return value.map((each: JsonValue) => {
+    const id = isObject(each) ? each['id'] : undefined;
+    return typeof id === 'string' && isPerson(id) ? id : toReference(each, isNew);
+  });
 }
 
 /** A time stamp in milliseconds, which is what Airtable keeps; what is no finite time is left to it to refuse. */

@@ -72,6 +72,20 @@ it.each<[string, Values, Values, boolean]>([
     true,
   ],
   ['another file', { j: [{ url: 'u', filename: 'g' }] }, { j: [{ id: 'att1', url: 'v', filename: 'f' }] }, false],
+  ['files that were not fetched', { a: 'x', j: [{ url: 'u', filename: 'f' }] }, { a: 'x', j: null }, true],
+  [
+    'one of two files that was not fetched',
+    {
+      a: 'x',
+      j: [
+        { url: 'u', filename: 'f' },
+        { url: 'u', filename: 'g' },
+      ],
+    },
+    { a: 'x', j: [{ id: 'att1', url: 'v', filename: 'g' }] },
+    true,
+  ],
+  ['files only, which were not fetched', { j: [{ url: 'u', filename: 'f' }] }, { j: null }, false],
   ['people by id', { j: ['usr1'] }, { j: [{ id: 'usr1', email: 'a@x' }] }, true],
   ['an empty list', { s: [] }, { s: null }, true],
   ['choices in another order', { s: ['x', 'y'] }, { s: ['y', 'x'] }, true],
@@ -79,6 +93,10 @@ it.each<[string, Values, Values, boolean]>([
   ['an emptied cell', { a: null }, { a: 'x' }, false],
 ])('%s', (_, values, found, same) => {
   expect(findEqual(resource, [values], [rec('rec1', found)])[0]?.key).toBe(same ? 'rec1' : undefined);
+});
+
+it('a write of a record that was there before is not taken for done where its files are missing', () => {
+  expect(holds(resource, rec('rec1', { a: 'x' }), { a: 'x', j: [{ url: 'u', filename: 'f' }] })).toBe(false);
 });
 
 it('finds each record for one row only', () => {

@@ -42,6 +42,29 @@ function isKept(column: Column, assigned: JsonValue, found: JsonValue, isNew = t
   return wanted === found;
 }
 
+function isFile(value: JsonValue): boolean {
+  return typeof value === 'object' && value !== null && 'url' in value;
+}
+
+/** Whether files that were sent can have become these: Airtable leaves out those that it cannot fetch, now or later. */
+function lacksFiles(sent: JsonValue, found: JsonValue): boolean {
+  if (!Array.isArray(sent) || sent.length === 0 || !sent.every(isFile)) return false;
+  const left = Array.isArray(found) ? [...found] : [];
+  for (const file of sent) if (left[0] !== undefined && becomes(file, left[0])) left.shift();
+  return left.length === 0;
+}
+
+/** Whether a new record has all that a row assigns, but for files, and something else than files. */
+function isLackingFiles(columns: readonly Column[], values: Values, record: Rec): boolean {
+  let others = 0;
+  for (const column of columns) {
+    const [assigned, found] = [values[column.name] ?? null, record.values[column.name] ?? null];
+    if (isKept(column, assigned, found)) others += found === null || column.type === 'jsonb' ? 0 : 1;
+    else if (!lacksFiles(toApi(column, assigned, true), found)) return false;
+  }
+  return others > 0;
+}
+
 /** Whether a record has the values of a row in these columns. */
 export function sameValues(columns: readonly Column[], values: Values, record: Rec): boolean {
   return columns.every((column) =>
@@ -92,7 +115,7 @@ export function holds(resource: Resource, record: Rec, values: Values): boolean 
   return sameValues(assignedColumns(resource, [values]), values, record);
 }
 
-/** For each row a record that holds what it assigns, each used once, or null. */
+/** For each row a record that holds what it assigns, each used once, or null. Files may be missing from it. */
 export function findEqual(
   resource: Resource,
   rows: readonly Values[],
@@ -101,7 +124,9 @@ export function findEqual(
   const left = new Set(records);
   return rows.map((values) => {
     const columns = assignedColumns(resource, [values]);
-    const match = [...left].find((record) => differences(columns, values, record) === 0);
+    const match =
+      [...left].find((record) => differences(columns, values, record) === 0) ??
+      [...left].find((record) => isLackingFiles(columns, values, record));
     if (match !== undefined) left.delete(match);
     return match ?? null;
   });

@@ -43,7 +43,8 @@ function jsonOf(body: string): unknown {
 
 /**
  * What a failed answer stands for. A 502 is documented as safe to repeat; since gateways on the way answer 502 too, only one
- * with Airtable's own error body counts. A 503 may have been worked on, and so may a 500.
+ * with Airtable's own error body counts. So is a 503 of the type RETRIABLE_ERROR, whose words say so; another one may have
+ * been worked on, and so may a 500.
  */
 export function failureOfAnswer(answer: HttpAnswer, kit: Kit): CallFailure | RequestRefused {
   const { status } = answer;
@@ -60,7 +61,7 @@ export function failureOfAnswer(answer: HttpAnswer, kit: Kit): CallFailure | Req
   }
   if (status >= 500 || status === 408 || status === 423 || status === 425) {
     const details = { words, ...(retryAfter === undefined ? {} : { retryAfter }) };
-    const isRefused = status === 502 && error !== undefined;
+    const isRefused = error !== undefined && (status === 502 || meaningOf(error.type) === 'upstream_unavailable');
     return failureOfStatus(status, isRefused ? { ...details, fate: 'refused' } : details);
   }
   return new RequestRefused(known, status, words);
@@ -129,8 +130,9 @@ type ActionCallback = Parameters<RunAction>[4];
 
 /** The SDK's base for one attempt of one call. */
 export class KitBase extends Airtable.Base {
-  /** The last answer, for its headers: the SDK gives only records on. */
+  /** The last answer, for its headers and what its body has beside records: the SDK gives only these on. */
   answer: HttpAnswer | undefined;
+  body: object | undefined;
   private readonly options: TransportOptions;
 
   constructor(endpointUrl: string, baseId: string, options: TransportOptions) {
@@ -188,6 +190,7 @@ export class KitBase extends Airtable.Base {
       ...(hasBody ? { body: JSON.stringify(request.body) } : {}),
     });
     this.answer = done.answer;
+    this.body = done.body;
     return done;
   }
 }

@@ -7,7 +7,6 @@ import { z } from 'zod';
 import { fault } from '../../src/errors/index.js';
 import type { Batch, Column, JsonValue, Kit, Outcome, Rec } from '../../src/provider/index.js';
 import type { AirtableClient } from './client.js';
-import { fieldName } from './fields.js';
 import { toApi, toFields, toRec } from './mapping.js';
 import { holds, sameValues } from './match.js';
 import { selectRecords } from './pull.js';
@@ -65,9 +64,9 @@ function quoted(text: string): string {
   return `"${text.replace(/[\\"]/g, '\\$&').replaceAll('\n', '\\n')}"`;
 }
 
-/** A field by its name, as formulas have it. */
+/** A field by its id, so that renaming it upstream breaks nothing. */
 function reference(column: Column): string {
-  return `{${fieldName(column).replace(/[\\{}]/g, '\\$&')}}`;
+  return `{${column.field}}`;
 }
 
 function equals(column: Column, value: JsonValue | undefined): string {

@@ -26,6 +26,25 @@ interface Sent {
   readonly deleted: readonly string[];
 }
 
+const detailsSchema = z.object({ details: z.object({ reasons: z.array(z.string()) }) });
+
+/** Reasons of a `partialSuccess`, in words. */
+const reasons: Readonly<Record<string, string>> = {
+  attachmentsFailedUploading: 'Attachments could not be fetched from their addresses, and were left out.',
+  attachmentUploadRateIsTooHigh: 'Attachments were left out, because too many are being fetched.',
+};
+
+/** What Airtable says beside the records that it made or changed: files that it did not fetch. */
+export function remarksOf(body: unknown, kit: Kit): readonly string[] {
+  const parsed = detailsSchema.safeParse(body);
+  if (!parsed.success) return [];
+  return parsed.data.details.reasons.map((reason) =>
+    Object.hasOwn(reasons, reason)
+      ? `${reasons[reason]} (${reason})`
+      : kit.describe(`Airtable reports a partial success: ${reason}.`),
+  );
+}
+
 /**
  * What is sent beside the records: `returnFieldsByFieldId`, which the SDK's types do not know and its code passes on. PATCH,
  * never PUT, which empties what is not named. Without typecast, which would make up options and records.
@@ -101,6 +120,8 @@ function outcomesOf(batch: Batch, sent: Sent, kit: Kit): readonly Outcome[] {
 /** Whether a refusal may mean that a record is missing, without saying which, or that something may not be done. */
 function isAmbiguous(error: ApiError, status: number, batch: Batch): boolean {
   if (batch.verb === 'insert' || batch.verb === 'upsert' || (status !== 403 && status !== 404)) return false;
+  // The other types say both at once.
+  if (error.type === 'INVALID_PERMISSIONS') return false;
   return !/\brec[A-Za-z0-9]{14}\b/.test(error.message);
 }
 
@@ -136,12 +157,19 @@ export async function write(client: AirtableClient, kit: Kit, batch: Batch, sign
   const requests: RequestNote[] = [];
   const call = { verb: 'write' as const, deadline: batch.deadline, signal, notes: requests };
   try {
-    if (batch.verb === 'upsert') {
-      const { value } = await client.call(base, call, (kitBase) => sendUpsert(kitBase, batch));
-      return { outcomes: upsertOutcomes(batch, value, kit), requests };
-    }
-    const { value } = await client.call(base, call, (kitBase) => send(kitBase, batch));
-    return { outcomes: outcomesOf(batch, value, kit), requests };
+    let body: unknown;
+    const ask = <T>(use: (kitBase: KitBase) => Promise<T>): Promise<{ readonly value: T }> =>
+      client.call(base, call, async (kitBase) => {
+        const value = await use(kitBase);
+        body = kitBase.body;
+        return value;
+      });
+    const outcomes =
+      batch.verb === 'upsert'
+        ? upsertOutcomes(batch, (await ask((kitBase) => sendUpsert(kitBase, batch))).value, kit)
+        : outcomesOf(batch, (await ask((kitBase) => send(kitBase, batch))).value, kit);
+    const remarks = remarksOf(body, kit);
+    return { outcomes, requests, ...(remarks.length === 0 ? {} : { remarks }) };
   } catch (error) {
     if (!(error instanceof RequestRefused)) throw error;
     const outcomes = isAmbiguous(error.error, error.status, batch)

@@ -98,6 +98,8 @@ function parseErrors(errors: unknown): readonly GraphError[] {
 export class GitHubClient {
   readonly config: GitHubConfig;
   readonly kit: Kit;
+  /** How much GitHub gave at once of what it would not give more of, by what it is. */
+  readonly sizes = new Map<string, number>();
   private readonly quotas: Quotas;
 
   constructor(config: GitHubConfig, kit: Kit) {

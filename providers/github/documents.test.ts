@@ -32,6 +32,8 @@ const rows: readonly (readonly [Verb, ObjectName, Readonly<Record<string, JsonVa
   ['update', 'Issue', { state: 'closed', stateReason: 'not_planned' }, ['closeIssue']],
   ['update', 'Issue', { state: 'closed', stateReason: 'duplicate', body: null }, ['closeIssue', 'updateIssue']],
   ['update', 'Issue', { state: 'open', stateReason: 'reopened' }, ['updateIssue']],
+  ['update', 'Issue', { locked: true, activeLockReason: 'too_heated' }, ['lockLockable']],
+  ['update', 'Issue', { locked: false, title: 't' }, ['updateIssue', 'unlockLockable']],
   ['delete', 'Issue', {}, ['deleteIssue']],
   ['insert', 'IssueComment', { body: 'b' }, ['addComment']],
   ['update', 'IssueComment', { body: 'b' }, ['updateIssueComment']],
@@ -44,6 +46,8 @@ const rows: readonly (readonly [Verb, ObjectName, Readonly<Record<string, JsonVa
   ['update', 'PullRequest', { isDraft: false }, ['markPullRequestReadyForReview']],
   ['update', 'PullRequest', { state: 'closed', isDraft: true }, ['convertPullRequestToDraft', 'updatePullRequest']],
   ['update', 'PullRequest', { state: 'open', isDraft: false }, ['updatePullRequest', 'markPullRequestReadyForReview']],
+  ['update', 'PullRequest', { locked: true }, ['lockLockable']],
+  ['update', 'PullRequest', { locked: false, title: 't' }, ['updatePullRequest', 'unlockLockable']],
   ['insert', 'Repository', { name: 'n', visibility: 'private' }, ['createRepository']],
   ['update', 'Repository', { description: null }, ['updateRepository']],
   ['update', 'Repository', { isArchived: false, name: 'n' }, ['unarchiveRepository', 'updateRepository']],
@@ -66,7 +70,7 @@ const references = {
 
 describe('mutations', () => {
   it.each(rows)('%s on %s with %o sends %o, which fits the schema', (verb, object, values, mutations) => {
-    const isIssue = object === 'Issue' && verb !== 'delete' && !('stateReason' in values);
+    const isIssue = object === 'Issue' && verb !== 'delete' && !('stateReason' in values || 'locked' in values);
     const used = verb === 'insert' || isIssue ? references : {};
     const steps =
       stepsOf(verb, object, { key: 'X_1', fields: new Map(Object.entries(values)), references: used }) ?? [];

@@ -202,6 +202,33 @@ describe('refusalFault', () => {
 });
 
 describe('meaningOf', () => {
+  it.each([
+    // GitHub Docs, "Troubleshooting the REST API": the codes of a validation's errors.
+    ['missing', '23503'],
+    ['missing_field', '23502'],
+    ['invalid', '22P02'],
+    ['already_exists', '23505'],
+    ['unprocessable', '23514'],
+    ['custom', '23514'],
+    // Types of GraphQL's errors.
+    ['NOT_FOUND', '23503'],
+    ['FORBIDDEN', '42501'],
+    ['INSUFFICIENT_SCOPES', '42501'],
+    ['UNAUTHENTICATED', '58000'],
+    ['UNPROCESSABLE', '23514'],
+    ['STALE_DATA', '23514'],
+    ['RATE_LIMITED', '53400'],
+    ['RESOURCE_LIMITS_EXCEEDED', '58030'],
+    // Statuses without a code.
+    ['HTTP 403', '42501'],
+    ['HTTP 404', '23503'],
+    ['HTTP 410', '42501'],
+    ['HTTP 422', '23514'],
+    ['HTTP 451', '42501'],
+  ])('%s is %s', (code, sqlstate) => {
+    expect(refused('milestones', 'insert', { code, message: 'Said in other words' }).sqlstate).toBe(sqlstate);
+  });
+
   it('lets a type that says enough decide over the words', () => {
     expect(meaningOf({ code: 'FORBIDDEN', message: "Title can't be blank" })).toBe('upstream_permission');
     expect(meaningOf(unprocessable("Title can't be blank"))).toBe('required_missing');

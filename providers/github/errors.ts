@@ -36,6 +36,9 @@ const meanings: Readonly<Record<string, FaultCode>> = {
   UNPROCESSABLE: 'validation',
   STALE_DATA: 'validation',
   MAX_NODE_LIMIT_EXCEEDED: 'internal',
+  EXCESSIVE_PAGINATION: 'internal',
+  // Of a single mutation: it was not run.
+  RESOURCE_LIMITS_EXCEEDED: 'upstream_unavailable',
   RATE_LIMITED: 'rate_limited',
   RATE_LIMIT: 'rate_limited',
   missing: 'bad_reference',
@@ -106,7 +109,7 @@ export function refusedVariable(message: string): { readonly alias: string; read
 }
 
 /** Names of inputs that differ from those of the fields that they set. */
-const inputNames: Readonly<Record<string, string>> = {
+export const inputNames: Readonly<Record<string, string>> = {
   repositoryId: 'repository',
   ownerId: 'owner',
   subjectId: 'issueNumber',
@@ -117,6 +120,7 @@ const inputNames: Readonly<Record<string, string>> = {
   topics: 'repositoryTopics',
   draft: 'isDraft',
   template: 'isTemplate',
+  lockReason: 'activeLockReason',
   base: 'baseRefName',
   head: 'headRefName',
   due_on: 'dueOn',

@@ -31,6 +31,7 @@ export const databaseId: Field = {
   name: 'database_id',
   field: 'fullDatabaseId',
   type: 'bigint',
+  nullable: true,
   comment: 'The number that the REST API calls id.',
 };
 export const repository: Field = {
@@ -73,7 +74,20 @@ export const url: Field = { name: 'url', field: 'url', type: 'text' };
 export const createdAt: Field = { name: 'created_at', field: 'createdAt', type: 'timestamptz' };
 export const updatedAt: Field = { name: 'updated_at', field: 'updatedAt', type: 'timestamptz' };
 export const closedAt: Field = { name: 'closed_at', field: 'closedAt', type: 'timestamptz', nullable: true };
-export const locked: Field = { name: 'locked', field: 'locked', type: 'boolean' };
+/** Whether only collaborators may comment, and why. */
+export const locks: readonly Field[] = [
+  { name: 'locked', field: 'locked', type: 'boolean', set: 'u' },
+  {
+    name: 'lock_reason',
+    field: 'activeLockReason',
+    type: 'text',
+    nullable: true,
+    set: 'u',
+    choices: ['off_topic', 'resolved', 'spam', 'too_heated'],
+    read: lower,
+    comment: 'Set together with locked.',
+  },
+];
 export const title = (maxLength: number): Field => ({
   name: 'title',
   field: 'title',

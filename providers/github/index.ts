@@ -2,6 +2,7 @@
 import { FaultError, fault } from '../../src/errors/index.js';
 import {
   CallFailure,
+  guardedPages,
   type Kit,
   type Pace,
   type Provider,
@@ -70,19 +71,6 @@ async function check(client: GitHubClient, signal: AbortSignal): Promise<string>
   return `user ${login}`;
 }
 
-async function* guardedPages<T>(kit: Kit, pages: AsyncIterable<T>): AsyncGenerator<T> {
-  const iterator = pages[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const step = await asFaults(kit, iterator.next());
-      if (step.done === true) return;
-      yield step.value;
-    }
-  } finally {
-    await iterator.return?.();
-  }
-}
-
 function open(config: GitHubConfig, kit: Kit): Session {
   const client = new GitHubClient(config, kit);
   const directory = new Directory(client);
@@ -90,7 +78,8 @@ function open(config: GitHubConfig, kit: Kit): Session {
     describe: async () => resourcesOf(config),
     plan: (verb, resource, rows) => plan(config, verb, resource, rows),
     write: (batch, signal) => write(client, directory, batch, signal),
-    pull: (resource, since, signal) => guardedPages(kit, pull(client, resource, since, signal)),
+    pull: (resource, since, signal) =>
+      guardedPages(pull(client, resource, since, signal), (work) => asFaults(kit, work)),
     read: (resource, keys, signal) => asFaults(kit, read(client, resource, keys, signal)),
     findInserted: (batch, sentAt, signal) => asFaults(kit, findInserted(client, batch, sentAt, signal)),
     webhooks: webhooksOf(client, (work) => asFaults(kit, work)),

@@ -8,6 +8,7 @@ import { type ApiNode, commentNode, isNode, memberOf, textOf } from './nodes.js'
 import { checkErrors, missingMembers } from './partial.js';
 import type { Repo } from './scope.js';
 import { type ObjectName, tableOf } from './tables.js';
+import { shrinking } from './too-much.js';
 
 export interface ListPage {
   readonly records: readonly Rec[];
@@ -58,9 +59,11 @@ export async function connectionPage(
   variables: { readonly after: string | null; readonly since?: string },
 ): Promise<NodePage> {
   const document = listDocument({ ...options, object: tableOf(resource.object).object });
-  const first = client.config.page_size;
-  const { value } = await client.graphql(call, document, { id: repo.id, first, ...variables });
-  checkErrors(client, value, ['node', 'list', 'nodes']);
+  const value = await shrinking(client, `list ${options.connection}`, client.config.page_size, async (first) => {
+    const answer = await client.graphql(call, document, { id: repo.id, first, ...variables });
+    checkErrors(client, answer.value, ['node', 'list', 'nodes']);
+    return answer.value;
+  });
   const list = memberOf(value.data['node'], 'list');
   const nodes = memberOf(list, 'nodes');
   const info = memberOf(list, 'pageInfo');

@@ -33,6 +33,10 @@ const payloads = {
   issueComment: `issueComment { ${spread('IssueComment')} }`,
   label: `label { ${spread('Label')} }`,
   pullRequest: `pullRequest { ${spread('PullRequest')} }`,
+  lockedIssue: `lockedRecord { ${spread('Issue')} }`,
+  unlockedIssue: `unlockedRecord { ${spread('Issue')} }`,
+  lockedPull: `lockedRecord { ${spread('PullRequest')} }`,
+  unlockedPull: `unlockedRecord { ${spread('PullRequest')} }`,
   nothing: 'clientMutationId',
 } as const;
 
@@ -79,6 +83,16 @@ function issueInsert(row: RowInput): readonly Step[] {
   return [step('createIssue', 'issue', marksInput(textInput(input, row, ['title', 'body']), row))];
 }
 
+/** A lock has mutations of its own. What is to be locked is unlocked first only where that is what is asked for. */
+function lockSteps(row: RowInput, kind: 'Issue' | 'Pull'): readonly Step[] {
+  const locked = row.fields.get('locked');
+  const lockReason = enumerated(row.fields.get('activeLockReason'));
+  const input = { lockableId: row.key };
+  if (locked === false) return [step('unlockLockable', `unlocked${kind}`, input)];
+  if (locked !== true) return [];
+  return [step('lockLockable', `locked${kind}`, lockReason === undefined ? input : { ...input, lockReason })];
+}
+
 /** A reason can be given to closeIssue only, which takes nothing else. */
 function issueUpdate(row: RowInput): readonly Step[] {
   const state = enumerated(row.fields.get('state'));
@@ -87,8 +101,9 @@ function issueUpdate(row: RowInput): readonly Step[] {
   const input = marksInput(textInput({}, row, ['title', 'body']), row);
   if (!closes && state !== undefined) input['state'] = state;
   const close = closes ? [step('closeIssue', 'issue', { issueId: row.key, stateReason })] : [];
-  const rest = Object.keys(input).length > 0 || !closes;
-  return [...close, ...(rest ? [step('updateIssue', 'issue', { id: row.key, ...input })] : [])];
+  const lock = lockSteps(row, 'Issue');
+  const rest = Object.keys(input).length > 0 || close.length + lock.length === 0;
+  return [...close, ...(rest ? [step('updateIssue', 'issue', { id: row.key, ...input })] : []), ...lock];
 }
 
 function pullInsert(row: RowInput): readonly Step[] {
@@ -106,10 +121,11 @@ function pullUpdate(row: RowInput): readonly Step[] {
   const isDraft = row.fields.get('isDraft');
   const mutation = isDraft === true ? 'convertPullRequestToDraft' : 'markPullRequestReadyForReview';
   const draft = typeof isDraft === 'boolean' ? [step(mutation, 'pullRequest', { pullRequestId: row.key })] : [];
-  if (Object.keys(input).length === 0 && draft.length > 0) return draft;
+  const lock = lockSteps(row, 'Pull');
+  if (Object.keys(input).length === 0 && draft.length + lock.length > 0) return [...draft, ...lock];
   const update = [step('updatePullRequest', 'pullRequest', { pullRequestId: row.key, ...input })];
   // Only an open pull request can become a draft, or stop being one.
-  return state === 'CLOSED' ? [...draft, ...update] : [...update, ...draft];
+  return [...(state === 'CLOSED' ? [...draft, ...update] : [...update, ...draft]), ...lock];
 }
 
 function repositoryInsert(row: RowInput): readonly Step[] {

@@ -51,6 +51,18 @@ function reasonFault(check: Check): Fault | undefined {
   return refuse(check, 'validation', column, detail);
 }
 
+/** Likewise the reason of a lock. */
+function lockFault(check: Check): Fault | undefined {
+  const { batch, row } = check;
+  const reason = assigned(batch.resource, row, 'activeLockReason');
+  if (reason === undefined || batch.verb !== 'update') return undefined;
+  const locked = assigned(batch.resource, row, 'locked');
+  if (locked === true || (locked === false && reason === null)) return undefined;
+  const column = columnOf(batch.resource, 'activeLockReason');
+  const detail = `Key (${column?.name})=(${shown(reason)}) is taken by github only together with locked = true.`;
+  return refuse(check, 'validation', column, detail);
+}
+
 /** A record made outside of what is synced would vanish from the table at the next listing. */
 function scopeFault(check: Check): Fault | undefined {
   const { client, batch, row } = check;
@@ -76,7 +88,7 @@ export function checkRows(client: GitHubClient, batch: Batch): ReadonlyMap<numbe
   const faults = new Map<number, Fault>();
   for (const [index, row] of batch.rows.entries()) {
     const check = { client, batch, row };
-    const found = nullFault(check) ?? reasonFault(check) ?? scopeFault(check);
+    const found = nullFault(check) ?? reasonFault(check) ?? lockFault(check) ?? scopeFault(check);
     if (found !== undefined) faults.set(index, found);
   }
   return faults;

@@ -8,6 +8,7 @@ import { isNode, textOf } from './nodes.js';
 import { checkErrors, missingMembers } from './partial.js';
 import { isInScope, type Repo } from './scope.js';
 import { tableOf } from './tables.js';
+import { shrinking } from './too-much.js';
 
 /** Node ids in one query: GitHub's limit. */
 const nodesPerQuery = 100;
@@ -22,10 +23,15 @@ const nodeId = /^[\w+/=-]{1,200}$/;
 async function byId(client: GitHubClient, call: ClientCall, resource: Resource, ids: readonly string[]) {
   const { object } = tableOf(resource.object);
   const found = new Map<string, { readonly record: Rec; readonly isOwn: boolean }>();
-  for (let from = 0; from < ids.length; from += nodesPerQuery) {
-    const part = ids.slice(from, from + nodesPerQuery);
-    const { value } = await client.graphql(call, nodesDocument(object), { ids: part });
-    checkErrors(client, value, ['nodes']);
+  for (let from = 0; from < ids.length; ) {
+    const start = from;
+    const { part, value } = await shrinking(client, `nodes ${object}`, nodesPerQuery, async (size) => {
+      const asked = ids.slice(start, start + size);
+      const answer = await client.graphql(call, nodesDocument(object), { ids: asked });
+      checkErrors(client, answer.value, ['nodes']);
+      return { part: asked, value: answer.value };
+    });
+    from += part.length;
     const nodes = value.data['nodes'];
     for (const [index, id] of part.entries()) {
       const node: unknown = Array.isArray(nodes) ? nodes[index] : undefined;

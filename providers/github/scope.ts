@@ -1,10 +1,11 @@
 /** The repositories that a connection syncs. */
 import type { Kit } from '../../src/provider/index.js';
-import { type ClientCall, type GitHubClient, RequestRefused } from './client.js';
+import { type Answered, type ClientCall, type GitHubClient, type GraphAnswer, RequestRefused } from './client.js';
 import type { GitHubConfig } from './config.js';
 import { namedDocument, ownedDocument } from './documents.js';
 import { type ApiNode, isNode, memberOf, nodesOf, numberOf, textOf } from './nodes.js';
 import { checkErrors } from './partial.js';
+import { shrinking } from './too-much.js';
 
 export interface Repo {
   readonly id: string;
@@ -56,11 +57,15 @@ async function owned(client: GitHubClient, call: ClientCall, login: string, sele
   let after: string | null = null;
   let at: number | undefined;
   for (;;) {
-    const first: number = Math.min(ownersPage, client.config.page_size);
-    const answer = await client.graphql(call, document, { login, first, after });
+    const most = Math.min(ownersPage, client.config.page_size);
+    const from = after;
+    const answer: Answered<GraphAnswer> = await shrinking(client, 'list repositories', most, async (first) => {
+      const given = await client.graphql(call, document, { login, first, after: from });
+      checkErrors(client, given.value, ['repositoryOwner', 'repositories', 'nodes']);
+      return given;
+    });
     at ??= answer.at;
     const owner = answer.value.data['repositoryOwner'];
-    checkErrors(client, answer.value, ['repositoryOwner', 'repositories', 'nodes']);
     // Taken for an owner without repositories, it would empty every table.
     if (!isNode(owner)) throw new RequestRefused(200, `github has no owner "${login}", or does not show it`, []);
     const list = memberOf(owner, 'repositories');

@@ -1,12 +1,12 @@
 /**
- * Writes: the aliased mutations of a statement in one GraphQL request. GitHub runs them one after the other; what one has
- * done stays done when a later one is refused, so that each alias has its own outcome.
+ * Writes: the aliased mutations of a statement in one GraphQL request, or in several where GitHub finds that too much. It
+ * runs them one after the other; what one has done stays done when a later one is refused, so that each alias has its own
+ * outcome.
  */
 import { type Fault, fault } from '../../src/errors/index.js';
 import type { Batch, BatchRow, Kit, Outcome, RequestNote, WriteResult } from '../../src/provider/index.js';
-import { type GitHubClient, type GraphAnswer, type GraphError, isBreakdown, RequestRefused } from './client.js';
-import { mutationDocument, type Step } from './documents.js';
-import { reasonOf, refusalFault, refusedVariable } from './errors.js';
+import { type GitHubClient, type GraphError, isBreakdown, RequestRefused } from './client.js';
+import { type Reason, reasonOf, refusalFault, refusedVariable } from './errors.js';
 import { assignedFields, toRec } from './mapping.js';
 import { isRest, stepsOf } from './mutations.js';
 import { type ApiNode, isNode } from './nodes.js';
@@ -15,14 +15,8 @@ import { checkRows } from './precheck.js';
 import type { Directory, Home } from './refs.js';
 import { type Resolved, resolveRows } from './resolve.js';
 import { writeByRest } from './rest-write.js';
+import { type AllAnswered, type Sent, sendSteps } from './send.js';
 import { tableOf } from './tables.js';
-
-/** A mutation of a row in the request. */
-interface Sent {
-  readonly row: number;
-  readonly alias: string;
-  readonly step: Step;
-}
 
 export function rejected(refusal: Fault): Outcome {
   return { kind: 'rejected', fault: refusal };
@@ -63,9 +57,14 @@ function payloadNode(payload: ApiNode): { node: ApiNode; path: readonly string[]
 type StepResult =
   | { readonly kind: 'applied'; readonly node: ApiNode | undefined; readonly missing: ReadonlySet<string> }
   | { readonly kind: 'refused'; readonly errors: readonly GraphError[] }
+  /** Not sent again, after others of the statement were applied. */
+  | { readonly kind: 'failed'; readonly fault: Fault }
   | { readonly kind: 'unknown'; readonly words: string };
 
-function resultOf(sent: Sent, answer: GraphAnswer, client: GitHubClient): StepResult {
+function resultOf(sent: Sent, answer: AllAnswered, client: GitHubClient): StepResult {
+  const fault = answer.faults.get(sent.alias);
+  if (fault?.code === 'outcome_unknown') return { kind: 'unknown', words: fault.context ?? fault.message };
+  if (fault !== undefined) return { kind: 'failed', fault };
   const payload = answer.data[sent.alias];
   const errors = answer.errors.filter(({ path }) => path[0] === sent.alias);
   if (isNode(payload)) {
@@ -88,14 +87,17 @@ function mixedWords(sent: readonly Sent[], results: readonly StepResult[], clien
   const named = (kind: StepResult['kind']): string =>
     sent.flatMap(({ step }, index) => (results[index]?.kind === kind ? step.mutation : [])).join(', ');
   const errors = results.flatMap((result) => (result.kind === 'refused' ? result.errors : []));
-  return `${client.words(errors)}; of this row, applied: ${named('applied')}; refused: ${named('refused')}`;
+  const failed = results.flatMap((result) => (result.kind === 'failed' ? result.fault.message : []));
+  const words = [...(errors.length === 0 ? [] : [client.words(errors)]), ...new Set(failed)].join('; ');
+  const refused = [named('refused'), named('failed')].filter((part) => part !== '').join(', ');
+  return `${words}; of this row, applied: ${named('applied')}; refused: ${refused}`;
 }
 
 function outcomeOf(
   batch: Batch,
   row: BatchRow,
   sent: readonly Sent[],
-  answer: GraphAnswer,
+  answer: AllAnswered,
   client: GitHubClient,
 ): Outcome {
   const { kit } = client;
@@ -104,8 +106,10 @@ function outcomeOf(
   const lost = results.find((result) => result.kind === 'unknown');
   if (lost?.kind === 'unknown') return unknown(kit, lost.words);
   const refusals = results.flatMap((result) => (result.kind === 'refused' ? result.errors : []));
-  if (refusals.length > 0) {
+  const failed = results.find((result) => result.kind === 'failed');
+  if (refusals.length > 0 || failed !== undefined) {
     if (results.some((result) => result.kind === 'applied')) return unknown(kit, mixedWords(sent, results, client));
+    if (failed?.kind === 'failed' && refusals.length === 0) return rejected(failed.fault);
     return rejected(refusalFault(refusals.map(reasonOf), { resource, verb, row }, kit));
   }
   if (verb === 'delete') {
@@ -146,7 +150,7 @@ function wholeRefusal(batch: Batch, error: RequestRefused, sent: readonly Sent[]
 function outcomesOf(
   batch: Batch,
   sent: readonly Sent[],
-  answer: GraphAnswer,
+  answer: AllAnswered,
   client: GitHubClient,
 ): readonly Outcome[] {
   const byRow = new Map<number, Sent[]>();
@@ -185,9 +189,11 @@ export async function write(
       return { outcomes, requests };
     }
     sent = stepsOfBatch(batch, resolved);
-    const { document, variables } = mutationDocument(sent, tableOf(batch.resource.object).object);
-    const { value } = await client.graphql({ verb: 'write', ...call }, document, variables);
-    const outcomes = outcomesOf(batch, sent, value, client);
+    const { resource, verb } = batch;
+    const refused = (reasons: readonly Reason[]): Fault =>
+      refusalFault(reasons, { resource, verb, row: undefined }, kit);
+    const answer = await sendSteps(client, sent, tableOf(resource.object).object, call, refused);
+    const outcomes = outcomesOf(batch, sent, answer, client);
     forgetStale(directory, outcomes);
     return { outcomes, requests };
   } catch (error) {

@@ -2,6 +2,7 @@
 import { FaultError, fault } from '../../src/errors/index.js';
 import {
   CallFailure,
+  guardedPages,
   type Kit,
   type Pace,
   type Provider,
@@ -33,19 +34,6 @@ async function asFaults<T>(kit: Kit, work: Promise<T>): Promise<T> {
     const own = error instanceof RequestRefused || error instanceof Unreadable || error instanceof CallFailure;
     if (!own) throw error;
     throw new FaultError(fault('internal', { params: { what: kit.describe(error) } }), { cause: error });
-  }
-}
-
-async function* guardedPages<T>(kit: Kit, pages: AsyncIterable<T>): AsyncGenerator<T> {
-  const iterator = pages[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const step = await asFaults(kit, iterator.next());
-      if (step.done === true) return;
-      yield step.value;
-    }
-  } finally {
-    await iterator.return?.();
   }
 }
 
@@ -141,7 +129,9 @@ function open(config: HubspotConfig, kit: Kit): Session {
       isAssociation(batch.resource) ? writeAssociations(client, kit, batch, signal) : write(client, kit, batch, signal),
     pull: (resource, since, signal) => {
       const reading = { client, resource, signal };
-      return guardedPages(kit, isAssociation(resource) ? pullAssociations(reading, since) : pull(reading, since));
+      return guardedPages(isAssociation(resource) ? pullAssociations(reading, since) : pull(reading, since), (work) =>
+        asFaults(kit, work),
+      );
     },
     read: (resource, keys, signal) => {
       const reading = { client, resource, signal };

@@ -4,6 +4,7 @@ import { FaultError, fault } from '../../src/errors/index.js';
 import {
   type Batch,
   CallFailure,
+  guardedPages,
   type Kit,
   type Pace,
   type Provider,
@@ -130,26 +131,14 @@ function plan(client: SalesforceClient, verb: Verb, resource: Resource, conflict
   return { method: methods[verb], path: client.path(`/composite/sobjects${suffix}`), calls: 1 };
 }
 
-async function* guardedPages<T>(kit: Kit, pages: AsyncIterable<T>): AsyncGenerator<T> {
-  const iterator = pages[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const step = await asFaults(kit, iterator.next());
-      if (step.done === true) return;
-      yield step.value;
-    }
-  } finally {
-    await iterator.return?.();
-  }
-}
-
 function open(config: SalesforceConfig, kit: Kit): Session {
   const client = new SalesforceClient(config, kit);
   return {
     describe: (signal) => asFaults(kit, describe(client, kit, config, signal)),
     plan: (verb, resource, _rows, conflict = []) => plan(client, verb, resource, conflict),
     write: (batch, signal) => write(client, kit, batch, signal),
-    pull: (resource, since, signal) => guardedPages(kit, pull(client, resource, since, signal)),
+    pull: (resource, since, signal) =>
+      guardedPages(pull(client, resource, since, signal), (work) => asFaults(kit, work)),
     read: (resource, keys, signal) => asFaults(kit, read(client, resource, keys, signal)),
     findInserted: (batch, sentAt, signal, taken) =>
       asFaults(kit, findInserted(client, kit, batch, sentAt, signal, taken)),

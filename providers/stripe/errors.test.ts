@@ -64,6 +64,22 @@ describe('refusals', () => {
     });
   });
 
+  it('are an outage where something outside of Stripe has failed, unless the code says what', () => {
+    const error = { type: 'api_error', message: 'A dependency failed', status: 424 };
+    expect(faultOf('charges', 'insert', error)).toMatchObject({ code: 'upstream_unavailable', sqlstate: '58030' });
+    expect(faultOf('charges', 'insert', { ...error, code: 'card_declined' }).sqlstate).toBe('23514');
+  });
+
+  it('pass on what a card’s issuer advises', () => {
+    const declined = { type: 'card_error', code: 'card_declined', declineCode: 'issuer_not_available', message: 'no' };
+    expect(faultOf('charges', 'insert', { ...declined, adviceCode: 'try_again_later' })).toMatchObject({
+      sqlstate: '23514',
+      hint: 'The card’s issuer advises to try again later.',
+      context: 'stripe answered card_declined/issuer_not_available: no',
+    });
+    expect(faultOf('charges', 'insert', { ...declined, adviceCode: 'constructor' }).hint).toBeUndefined();
+  });
+
   it('never lose the API’s words, and show no secret', () => {
     const error = { type: invalid, message: 'Invalid API Key provided: sk_test_abcdefghijkl', code: 'surprise' };
     expect(faultOf('coupons', 'insert', error).context).toBe(
@@ -87,6 +103,7 @@ describe('failures', () => {
     [400, { type: invalid, message: 'no' }, {}, 'request refused'],
     [402, { type: 'card_error', code: 'card_declined', message: 'no' }, {}, 'request refused'],
     [404, '<html>', {}, 'request refused'],
+    [424, { type: 'api_error', message: 'no' }, {}, 'request refused'],
     [500, { type: 'api_error', message: 'no' }, { 'stripe-should-retry': 'false' }, 'request unknown'],
     [500, { type: 'api_error', message: 'no' }, {}, 'busy unknown'],
     [502, '<html>', {}, 'busy unknown'],
@@ -101,6 +118,13 @@ describe('failures', () => {
     expect(failureOfAnswer(final, 'read', kit)).toMatchObject({ kind: 'busy' });
   });
 
+  it('say which limit it was', () => {
+    const limited = answer(429, { type: invalid, message: 'no' }, { 'stripe-rate-limited-reason': 'endpoint-rate' });
+    expect(failureOfAnswer(limited, 'write', kit)?.words).toBe(
+      'stripe answered invalid_request_error: no (endpoint-rate)',
+    );
+  });
+
   it('take the time to wait from Retry-After', () => {
     const limited = answer(429, { type: invalid, message: 'no' }, { 'retry-after': '7' });
     expect(failureOfAnswer(limited, 'write', kit)).toMatchObject({ kind: 'rate', retryAfter: 7000 });
@@ -109,11 +133,19 @@ describe('failures', () => {
 
 describe('parseError', () => {
   it('reads what Stripe sends and nothing else', () => {
-    const error = { type: 'card_error', code: 'card_declined', decline_code: 'lost_card', message: 'm', param: '' };
+    const error = {
+      type: 'card_error',
+      code: 'card_declined',
+      decline_code: 'lost_card',
+      advice_code: 'do_not_try_again',
+      message: 'm',
+      param: '',
+    };
     expect(parseError({ error })).toEqual({
       type: 'card_error',
       code: 'card_declined',
       declineCode: 'lost_card',
+      adviceCode: 'do_not_try_again',
       message: 'm',
     });
     for (const other of [undefined, null, [], {}, { error: 'text' }, { error: {} }])

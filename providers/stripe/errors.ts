@@ -13,6 +13,8 @@ export interface ApiError {
   readonly param?: string;
   /** The card issuer's reason. */
   readonly declineCode?: string;
+  /** What the card issuer advises after a decline: `try_again_later`. */
+  readonly adviceCode?: string;
   /** HTTP status of the answer. */
   readonly status?: number;
 }
@@ -31,20 +33,35 @@ export function parseError(body: unknown): ApiError | undefined {
   const code = member(error, 'code');
   const param = member(error, 'param');
   const declineCode = member(error, 'decline_code');
+  const adviceCode = member(error, 'advice_code');
   return {
     type,
     message: member(error, 'message') ?? 'no reason was given',
     ...(code === undefined ? {} : { code }),
     ...(param === undefined ? {} : { param }),
     ...(declineCode === undefined ? {} : { declineCode }),
+    ...(adviceCode === undefined ? {} : { adviceCode }),
   };
 }
+
+/** Statuses that say more than `validation` where the code says nothing. 424: a dependency outside of Stripe failed. */
+const statuses: ReadonlyMap<number | undefined, Meaning> = new Map<number, Meaning>([
+  [403, 'upstream_permission'],
+  [424, 'upstream_unavailable'],
+]);
 
 /** What an error means to a client by its code; codes that Stripe adds later are `validation`. */
 export function meaningOf(error: ApiError): Meaning {
   const known = error.code === undefined ? undefined : meanings.get(error.code);
-  return known ?? (error.status === 403 ? 'upstream_permission' : 'validation');
+  return known ?? statuses.get(error.status) ?? 'validation';
 }
+
+/** How to proceed after a decline. Source: API reference, "Errors", advice_code. */
+const advice: Readonly<Record<string, string>> = {
+  confirm_card_data: 'The card’s issuer advises to check the card’s data.',
+  do_not_try_again: 'The card’s issuer advises not to try this card again.',
+  try_again_later: 'The card’s issuer advises to try again later.',
+};
 
 /** Stripe's own code and words, for the CONTEXT line. */
 export function contextOf(error: ApiError, kit: Kit): string {
@@ -150,6 +167,11 @@ function inColumnNames(message: string, column: Column, param: string | undefine
   return param === undefined || param === column.name ? message : message.replaceAll(param, column.name);
 }
 
+function hintOf({ adviceCode }: ApiError): { readonly hint?: string } {
+  const hint = adviceCode === undefined || !Object.hasOwn(advice, adviceCode) ? undefined : advice[adviceCode];
+  return hint === undefined ? {} : { hint };
+}
+
 /** The fault of a row that Stripe refused. */
 export function refusalFault(error: ApiError, resource: Resource, verb: Verb, row: BatchRow, kit: Kit): Fault {
   const column = columnOf(error, resource);
@@ -167,6 +189,7 @@ export function refusalFault(error: ApiError, resource: Resource, verb: Verb, ro
     },
     detail: kit.describe(detailOf(refusal, code)),
     context: contextOf(error, kit),
+    ...hintOf(error),
     ...(isAboutColumn ? { column: column.name } : {}),
   });
 }

@@ -33,6 +33,12 @@ function errorOf(answer: HttpAnswer): { readonly error: ApiError; readonly isOwn
   return { error: { type: `HTTP_${status}`, message: 'no reason was given', status }, isOwn: false };
 }
 
+/** Which limit a 429 is of: the account's, the endpoint's, one resource's (docs page "Rate limits"). */
+function limitOf(headers: HttpAnswer['headers']): string {
+  const reason = headers['stripe-rate-limited-reason'];
+  return reason === undefined || !/^[a-z-]{1,40}$/.test(reason) ? '' : ` (${reason})`;
+}
+
 /**
  * The failure that an answer stands for; undefined for a success. A write carries an idempotency key, so that it can be
  * asked for again whenever its outcome is open, except where Stripe says that it would only repeat itself: it keeps the
@@ -45,7 +51,7 @@ export function failureOfAnswer(answer: HttpAnswer, verb: 'read' | 'write', kit:
   const retryAfter = parseRetryAfter(headers['retry-after'], kit.now());
   const said = {
     status,
-    words: isOwn ? contextOf(error, kit) : `stripe answered HTTP ${status}`,
+    words: `${isOwn ? contextOf(error, kit) : `stripe answered HTTP ${status}`}${limitOf(headers)}`,
     ...(retryAfter === undefined ? {} : { retryAfter }),
   };
   const meaning = meaningOf(error);

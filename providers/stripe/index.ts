@@ -2,6 +2,7 @@
 import { FaultError, fault } from '../../src/errors/index.js';
 import {
   CallFailure,
+  guardedPages,
   type Kit,
   type Pace,
   type Provider,
@@ -41,19 +42,6 @@ async function asFaults<T>(kit: Kit, work: Promise<T>): Promise<T> {
     return await work;
   } catch (error) {
     throw error instanceof CallFailure ? faultOf(error, kit) : error;
-  }
-}
-
-async function* guardedPages<T>(kit: Kit, pages: AsyncIterable<T>): AsyncGenerator<T> {
-  const iterator = pages[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const step = await asFaults(kit, iterator.next());
-      if (step.done === true) return;
-      yield step.value;
-    }
-  } finally {
-    await iterator.return?.();
   }
 }
 
@@ -97,7 +85,8 @@ function open(config: StripeConfig, kit: Kit): Session {
     describe: (signal) => asFaults(kit, describe(client, kit, config, signal)),
     plan: planOf,
     write: (batch, signal) => write(client, kit, batch, signal),
-    pull: (resource, since, signal) => guardedPages(kit, pull(client, kit, resource, since, signal)),
+    pull: (resource, since, signal) =>
+      guardedPages(pull(client, kit, resource, since, signal), (work) => asFaults(kit, work)),
     read: (resource, keys, signal) => asFaults(kit, read(client, resource, keys, { signal })),
     findInserted: (batch, sentAt, signal) => asFaults(kit, findInserted(client, kit, batch, sentAt, signal)),
     narrowing: (resource) => {

@@ -3,12 +3,13 @@ import type { Column, JsonValue, Rec, Resource } from '../../src/provider/index.
 import type { ApiObject } from './client.js';
 import { fieldOf } from './tables/index.js';
 
-/** A member by its dotted path; undefined where there is none. */
+/** A member by its dotted path, in which `:type` is the one that `type` names; undefined where there is none. */
 function at(object: unknown, path: string): unknown {
   let current: unknown = object;
   for (const part of path.split('.')) {
     if (typeof current !== 'object' || current === null) return undefined;
-    current = Reflect.get(current, part);
+    const name: unknown = part.startsWith(':') ? Reflect.get(current, part.slice(1)) : part;
+    current = typeof name === 'string' ? Reflect.get(current, name) : undefined;
   }
   return current;
 }

@@ -3,7 +3,7 @@ import { type Fault, fault } from '../../src/errors/index.js';
 import type { BatchRow, Column, JsonValue, Kit, Resource, Values, Verb } from '../../src/provider/index.js';
 import type { Params } from './client.js';
 import { isJsonHash, paramOf, sorted } from './encoding.js';
-import { type Field, fieldOf, type Table, tableOf } from './tables/index.js';
+import { type Field, fieldOf, type Table, type Transition, tableOf } from './tables/index.js';
 
 export interface RowRequest {
   readonly method: 'POST' | 'DELETE';
@@ -85,6 +85,27 @@ function attachmentRefusal(
   });
 }
 
+function transitionOf(resource: Resource, { value }: { readonly value: JsonValue }): Transition | undefined {
+  const { transitions = {} } = tableOf(resource.object);
+  return typeof value === 'string' && Object.hasOwn(transitions, value) ? transitions[value] : undefined;
+}
+
+/** A field that only a change of status takes along, without one. */
+function strayRefusal(resource: Resource, row: BatchRow, params: Readonly<Record<string, string>>): Fault | undefined {
+  for (const [status, { with: along = [] }] of Object.entries(tableOf(resource.object).transitions ?? {})) {
+    const stray = assigned(resource, row.values).find(({ field }) => along.includes(field.field));
+    if (stray === undefined) continue;
+    const { column, value } = stray;
+    return fault('validation', {
+      params,
+      detail: `Key (${column.name})=(${String(value)}) is taken by stripe only together with status = '${status}'.`,
+      context: 'not sent',
+      column: column.name,
+    });
+  }
+  return undefined;
+}
+
 /** Why the row cannot be one request, or undefined. */
 export function refusalBefore(resource: Resource, verb: Verb, row: BatchRow, kit: Kit): Fault | undefined {
   const params = { provider: kit.provider, table: resource.name, verb: verb.toUpperCase() };
@@ -93,8 +114,9 @@ export function refusalBefore(resource: Resource, verb: Verb, row: BatchRow, kit
   }
   if (verb === 'insert' && tableOf(resource.object).attaches === true) return attachmentRefusal(resource, row, params);
   const status = statusOf(resource, row);
-  if (status === undefined) return undefined;
-  if (assigned(resource, row.values).length > 1) {
+  if (status === undefined) return strayRefusal(resource, row, params);
+  const along = transitionOf(resource, status)?.with ?? [];
+  if (assigned(resource, row.values).some(({ field }) => field.field !== 'status' && !along.includes(field.field))) {
     return fault('unsupported', {
       params: { ...params, what: `changing ${status.column.name} together with other columns` },
       detail: 'Stripe takes a change of status as a request of its own.',
@@ -137,7 +159,13 @@ export function requestOf(resource: Resource, verb: Verb, row: BatchRow, old: Va
       : { method: 'DELETE', path, params: {} };
   }
   const status = statusOf(resource, row);
-  const transition = typeof status?.value === 'string' ? table.transitions?.[status.value] : undefined;
-  if (transition !== undefined) return { method: transition.method, path: `${path}${transition.suffix}`, params: {} };
+  const transition = status === undefined ? undefined : transitionOf(resource, status);
+  if (transition !== undefined) {
+    const { with: along = [] } = transition;
+    const rest = assigned(resource, row.values).filter(({ field }) => along.includes(field.field));
+    const values = Object.fromEntries(rest.map(({ column, value }): [string, JsonValue] => [column.name, value]));
+    const params = rest.length === 0 ? {} : paramsOf(resource, values, true, {});
+    return { method: transition.method, path: `${path}${transition.suffix}`, params };
+  }
   return { method: 'POST', path, params: paramsOf(resource, row.values, false, old) };
 }

@@ -172,6 +172,11 @@ export type Outcome =
 export interface WriteResult {
   readonly outcomes: readonly Outcome[];
   readonly requests: readonly RequestNote[];
+  /**
+   * What the API did not do of rows that it applied, a sentence each: the client gets a WARNING. The records say the same
+   * by their values.
+   */
+  readonly remarks?: readonly string[];
 }
 
 /** One API request, for the journal, the log and EXPLAIN: never a header, a body or a secret. */

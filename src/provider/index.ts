@@ -26,6 +26,7 @@ export { guardSession } from './guard.js';
 export { closeConnections, type HttpAnswer, type HttpRequest, httpRequest } from './http.js';
 export { createKit, type Kit, type KitLog, type KitOptions, type RateWindow, silentLog } from './kit.js';
 export { assignNames, fitName, type Nameable, type NamingOptions, pluralName, snakeCase, sqlName } from './naming.js';
+export { guardedPages } from './pages.js';
 export { describeError, Redactor } from './redact.js';
 export { type ConfiguredProvider, createRegistry, type LoadedProvider, type Registry } from './registry.js';
 export { type BoardStep, type BudgetBoards, SharedBudget, type SharedBudgetOptions } from './shared-budget/index.js';

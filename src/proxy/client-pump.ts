@@ -58,6 +58,11 @@ export class ClientPump {
     return this.#copyEnded !== null;
   }
 
+  /** Something of the last chunk is still needed. */
+  get holding(): boolean {
+    return this.#deciding || this.#heldBytes > 0;
+  }
+
   /** Takes a chunk; false asks to stop reading from the client until the backend drains. */
   push(chunk: Buffer): boolean {
     if (this.#dead) return true;

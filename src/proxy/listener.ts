@@ -1,8 +1,9 @@
 /** The TCP server: accepts, greets, relays the login, runs sessions, routes cancels, drains. */
 import net from 'node:net';
 import { FaultError, fault } from '../errors/index.js';
-import { connectDatabase, type DatabaseLink, forwardCancel } from '../upstream/index.js';
+import { connectDatabase, forwardCancel, type SocketLink } from '../upstream/index.js';
 import { errorResponse } from '../wire/index.js';
+import { clientLink } from './client-link.js';
 import { greet, refuseWith } from './greeting.js';
 import { relayLogin } from './login.js';
 import type { ProxyOptions } from './options.js';
@@ -87,7 +88,22 @@ class Acceptor {
     }
   }
 
+  /** Nothing of the greeting and the login is held any more while the session runs. */
   async #serve(accepted: net.Socket): Promise<void> {
+    const session = await this.#open(accepted);
+    if (session === null) return;
+    const key = session.keyData.toString('hex');
+    if (key === '') this.#anonymous.add(session);
+    else this.#sessions.set(key, session);
+    if (this.#draining) session.drain();
+    await session.run();
+    this.#running--;
+    this.#anonymous.delete(session);
+    if (this.#sessions.get(key) === session) this.#sessions.delete(key);
+  }
+
+  /** From an accepted connection to a session, which counts as running; null where it does not come to one. */
+  async #open(accepted: net.Socket): Promise<Session | null> {
     const options = this.#options;
     let answered: net.Socket = accepted;
     const deadline = setTimeout(() => {
@@ -96,30 +112,33 @@ class Acceptor {
     }, options.startupTimeout);
     accepted.once('close', () => clearTimeout(deadline));
     const greeting = await greet(accepted, options);
-    if (greeting.kind === 'gone') return;
+    if (greeting.kind === 'gone') return null;
     if (greeting.kind === 'cancel') {
       clearTimeout(deadline);
-      return this.#cancel(greeting.socket, greeting.packet);
+      await this.#cancel(greeting.socket, greeting.packet);
+      return null;
     }
     const client = greeting.socket;
     answered = client;
     if (this.#draining) {
       refuseWith(client, fault('shutting_down'));
-      return;
+      return null;
     }
     if (this.#running >= options.maxConnections) {
       refuseWith(client, fault('too_many_connections', { params: { limit: options.maxConnections } }));
-      return;
+      return null;
     }
     this.#running++;
+    let session: Session | null = null;
     try {
-      await this.#logInAndRun(client, greeting, () => clearTimeout(deadline));
+      session = await this.#logIn(client, greeting, () => clearTimeout(deadline));
     } finally {
-      this.#running--;
+      if (session === null) this.#running--;
     }
+    return session;
   }
 
-  async #logInAndRun(
+  async #logIn(
     client: net.Socket,
     greeting: {
       readonly packet: Buffer;
@@ -127,10 +146,10 @@ class Acceptor {
       readonly rest: Buffer;
     },
     loggedIn: () => void,
-  ): Promise<void> {
+  ): Promise<Session | null> {
     const options = this.#options;
     const link = await this.#connect(client);
-    if (link === null) return;
+    if (link === null) return null;
     const backend = link.socket;
     backend.on('error', (error) => options.log.debug({ error: error.message }, 'a database connection failed'));
     const login = await relayLogin(client, link, greeting.packet, greeting.rest);
@@ -138,26 +157,19 @@ class Acceptor {
     if (login === null) {
       backend.destroy();
       client.destroySoon();
-      return;
+      return null;
     }
-    const session = new Session({
-      client,
+    return new Session({
+      clientLink: clientLink(client),
       link,
       login,
       options,
       intercepts: this.#intercepts(greeting.parameters),
       startup: greeting.parameters,
     });
-    const key = login.keyData.toString('hex');
-    if (key === '') this.#anonymous.add(session);
-    else this.#sessions.set(key, session);
-    if (this.#draining) session.drain();
-    await session.run();
-    this.#anonymous.delete(session);
-    if (this.#sessions.get(key) === session) this.#sessions.delete(key);
   }
 
-  async #connect(client: net.Socket): Promise<DatabaseLink | null> {
+  async #connect(client: net.Socket): Promise<SocketLink | null> {
     try {
       const link = await connectDatabase(this.#options.database);
       if (!client.destroyed) return link;

@@ -5,7 +5,7 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { fault } from '../errors/index.js';
-import type { DatabaseLink } from '../upstream/index.js';
+import type { SocketLink } from '../upstream/index.js';
 import {
   authenticationSasl,
   Back,
@@ -34,7 +34,7 @@ const asksNothing = new Set([0, 12]);
 /** Relays until the first ReadyForQuery has gone to the client; null when either side ended before. */
 export function relayLogin(
   client: Socket,
-  link: DatabaseLink,
+  link: SocketLink,
   startupPacket: Buffer,
   clientRest: Buffer,
 ): Promise<LoggedIn | null> {

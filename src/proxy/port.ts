@@ -7,6 +7,8 @@ import type { LentSession, MutationVerb } from '../upstream/index.js';
 export interface MutationResult {
   /** Rows for the command tag. */
   readonly rows: number;
+  /** What the API left out although it applied the rows, for the client. */
+  readonly remarks?: readonly string[];
 }
 
 /** Brings synced tables up to date for a reader. */

@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import { type Fault, fault } from '../errors/index.js';
 import { type ClientEncoding, clientEncoding, mentionsStaleness } from '../sql/index.js';
-import { cancelPacket, type DatabaseLink, forwardCancel, SessionGone, type StopReason } from '../upstream/index.js';
+import { cancelPacket, forwardCancel, SessionGone, type SocketLink, type StopReason } from '../upstream/index.js';
 import { errorResponse } from '../wire/index.js';
 import { BackendPump } from './backend-pump.js';
 import { ClientPump } from './client-pump.js';
@@ -19,8 +19,8 @@ const orphanGrace = 2000;
 const answersGrace = 1000;
 
 export interface SessionParts {
-  readonly client: Socket;
-  readonly link: DatabaseLink;
+  readonly clientLink: SocketLink;
+  readonly link: SocketLink;
   readonly login: LoggedIn;
   readonly options: ProxyOptions;
   /** Whether mutations are looked for: the synced database, and no replication connection. */
@@ -31,7 +31,12 @@ export interface SessionParts {
 
 export class Session {
   readonly keyData: Buffer;
-  readonly #parts: SessionParts;
+  readonly #options: ProxyOptions;
+  readonly #link: SocketLink;
+  readonly #clientLink: SocketLink;
+  /** What came behind the login, of each side, until it has been forwarded. */
+  #rests: { readonly client: Buffer; readonly backend: Buffer } | null;
+  readonly #client: Socket;
   readonly #backend: Socket;
   readonly #pipeline = new Pipeline();
   readonly #backendPump: BackendPump;
@@ -48,9 +53,14 @@ export class Session {
   #onClosed: () => void = () => undefined;
 
   constructor(parts: SessionParts) {
-    this.#parts = parts;
-    const { client, link, login, options } = parts;
+    const { clientLink, link, login, options } = parts;
+    this.#options = options;
+    this.#link = link;
+    this.#clientLink = clientLink;
+    this.#rests = { client: login.clientRest, backend: login.backendRest };
+    const client = clientLink.socket;
     const backend = link.socket;
+    this.#client = client;
     this.#backend = backend;
     this.keyData = login.keyData;
     this.#encoding = login.parameters.get('client_encoding') ?? 'UTF8';
@@ -92,8 +102,12 @@ export class Session {
 
   /** Starts both directions; resolves when both sides are gone. */
   run(): Promise<void> {
-    const { client, link, login } = this.#parts;
+    const link = this.#link;
+    const clientLink = this.#clientLink;
+    const client = this.#client;
     const backend = this.#backend;
+    const rests = this.#rests;
+    this.#rests = null;
     return new Promise((resolve) => {
       this.#onClosed = resolve;
       link.receive((chunk) => {
@@ -102,8 +116,10 @@ export class Session {
         return flowing;
       });
       client.on('drain', () => link.resume());
-      client.on('data', (chunk: Buffer) => {
-        if (!this.#clientPump.push(chunk)) client.pause();
+      clientLink.receive((chunk) => {
+        const flowing = this.#clientPump.push(chunk);
+        if (backend.writableLength > 0 || this.#clientPump.holding) clientLink.keep();
+        return flowing;
       });
       backend.on('drain', () => {
         if (this.#interception?.busy !== true || this.#clientPump.copying) client.resume();
@@ -116,10 +132,10 @@ export class Session {
         this.#lost();
         return;
       }
-      if (login.clientRest.length > 0) this.#clientPump.push(login.clientRest);
+      if (rests !== null && rests.client.length > 0) this.#clientPump.push(rests.client);
       if (client.readableEnded) this.#clientEnded();
       if (backend.readableEnded) client.end();
-      if (login.backendRest.length > 0) this.#backendPump.push(login.backendRest);
+      if (rests !== null && rests.backend.length > 0) this.#backendPump.push(rests.backend);
       link.resume();
       if (this.#interception?.busy !== true) client.resume();
     });
@@ -148,9 +164,9 @@ export class Session {
       dialogue,
       port,
       pipeline: this.#pipeline,
-      log: this.#parts.options.log,
+      log: this.#options.log,
       toClient: (message) => {
-        this.#parts.client.write(message);
+        this.#client.write(message);
       },
       quiet: () => this.#quiet(),
       get utf8() {
@@ -219,13 +235,13 @@ export class Session {
 
   /** Has the database give up what it runs for this session. */
   #cancelStatement(): void {
-    if (this.keyData.length > 0) void forwardCancel(this.#parts.options.database, cancelPacket(this.keyData));
+    if (this.keyData.length > 0) void forwardCancel(this.#options.database, cancelPacket(this.keyData));
   }
 
   #lost(): void {
     if (this.#closed) return;
     this.#closed = true;
-    const { client } = this.#parts;
+    const client = this.#client;
     const backend = this.#backend;
     // What is evaluated for a write is rolled back in any case, and may hold locks until then.
     if (this.#interception?.busy === true && !backend.destroyed) this.#cancelStatement();
@@ -253,13 +269,13 @@ export class Session {
 
   #broken(error: unknown): void {
     if (!(error instanceof SessionGone)) {
-      this.#parts.options.log.error({ error: error instanceof Error ? error.stack : String(error) }, 'a session broke');
+      this.#options.log.error({ error: error instanceof Error ? error.stack : String(error) }, 'a session broke');
     }
     this.#end(fault('internal', { params: { what: 'the session cannot go on' } }));
   }
 
   #end(why: Fault): void {
-    const { client } = this.#parts;
+    const client = this.#client;
     const backend = this.#backend;
     if (!client.destroyed && client.writable) client.end(errorResponse(why, 'FATAL'));
     backend.destroy();

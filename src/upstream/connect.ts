@@ -3,16 +3,16 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { serialize } from 'pg-protocol';
 import { raise } from '../errors/index.js';
-import { DatabaseLink } from './link.js';
+import { SocketLink } from './link.js';
 import { type DatabaseTarget, socketPath } from './target.js';
 
 /**
  * Connects and negotiates TLS; nothing of the start-up is sent yet. The socket is paused.
  * Throws `database_unreachable` when the server cannot be reached in time, or refuses or fails TLS that the mode requires.
  */
-export async function connectDatabase(target: DatabaseTarget): Promise<DatabaseLink> {
+export async function connectDatabase(target: DatabaseTarget): Promise<SocketLink> {
   const { mode } = target.tls;
-  const link = new DatabaseLink();
+  const link = new SocketLink();
   if (socketPath(target) !== null || mode === 'disable' || mode === 'allow') {
     return link.attach(await openSocket(target, link), 'onread');
   }
@@ -24,7 +24,7 @@ export async function connectDatabase(target: DatabaseTarget): Promise<DatabaseL
   return raise('database_unreachable', { params: { what: `it does not support TLS, and sslmode is ${mode}` } });
 }
 
-function openSocket(target: DatabaseTarget, link: DatabaseLink | null): Promise<net.Socket> {
+function openSocket(target: DatabaseTarget, link: SocketLink | null): Promise<net.Socket> {
   const path = socketPath(target);
   const onread = link === null ? {} : { onread: link.onread };
   return new Promise((resolve, reject) => {

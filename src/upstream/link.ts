@@ -1,7 +1,7 @@
 /**
- * A connection to the real Postgres as the pumps read it. Where nothing lies between (no TLS), it is read into one buffer
- * of its own again and again, which saves an allocation of 64 KiB for each chunk: under load that is half of the work
- * that JavaScript has with it. The buffer is small while a session is, and grows under a stream.
+ * One side of a session as the pumps read it. Where nothing lies between (no TLS), it is read into one buffer of its own
+ * again and again, which saves an allocation of 64 KiB for each chunk: under load that is half of the work that JavaScript
+ * has with it. The buffer is small while a session is, and grows under a stream.
  * Source: Node.js documentation, `net.connect`, option `onread`.
  */
 import type net from 'node:net';
@@ -9,15 +9,16 @@ import type net from 'node:net';
 /** Takes a chunk that is only good until the call returns, unless the link's `keep` is called. False stops reading. */
 export type Receiver = (chunk: Buffer) => boolean;
 
-/** Bytes of the buffer: at first, and at most. */
-const smallest = 4096;
+/** Bytes of the buffer: at first, at most, and how many times as many it becomes when a read fills it. */
+const smallest = 1024;
 const largest = 65_536;
+const growth = 8;
 /** After so many reads in a row that would have fitted into a quarter of it, the buffer shrinks again. */
 const smallReads = 32;
 
 const ignore: Receiver = () => true;
 
-export class DatabaseLink {
+export class SocketLink {
   #socket: net.Socket | null = null;
   #receive: Receiver = ignore;
   #buffer: Buffer = Buffer.allocUnsafeSlow(smallest);
@@ -30,10 +31,10 @@ export class DatabaseLink {
     callback: (bytes: number): boolean => {
       const { length } = this.#buffer;
       const flowing = this.#receive(bytes === length ? this.#buffer : this.#buffer.subarray(0, bytes));
-      if (bytes === length && length < largest) this.#resize(largest);
+      if (bytes === length && length < largest) this.#resize(length * growth);
       else if (length > smallest && bytes * 4 <= length) {
         this.#small++;
-        if (this.#small >= smallReads) this.#resize(smallest);
+        if (this.#small >= smallReads) this.#resize(length / growth);
       } else this.#small = 0;
       if (!flowing) this.pause();
       return true;

@@ -60,6 +60,27 @@ describe('the gate', () => {
     expect([beside.entered, subject.inFlight]).toEqual([['the same API', 'another API'], 8]);
   });
 
+  it('gives what slow APIs give back to one that has none, however many they are', async () => {
+    const subject = gate(64);
+    const apis = ['a', 'b', 'c', 'd', 'e'].map((api) => {
+      // Each has more to write than it may, to a table of its own each time.
+      const writes = Array.from(
+        { length: 128 },
+        (_, i) => [`${api}${i}`, place(1000 * api.charCodeAt(0) + i, api)] as const,
+      );
+      return queue(subject, writes);
+    });
+    await turn();
+    expect(apis.map(({ entered }) => entered.length)).toEqual([56, 7, 1, 0, 0]);
+    const { entered } = queue(subject, [['another', place(1, 'f')]]);
+    for (const leave of [...(apis[0]?.leave.values() ?? [])].slice(0, 3)) {
+      leave();
+      await turn();
+    }
+    expect(apis.map((api) => api.entered.length)).toEqual([56, 7, 1, 1, 1]);
+    expect(entered).toEqual(['another']);
+  });
+
   it('gives a place to the longest waiting that may have it', async () => {
     const subject = gate(4);
     const { entered, leave } = queue(subject, [

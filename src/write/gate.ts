@@ -55,14 +55,18 @@ export class Gate {
     };
   }
 
-  /** A quarter of the places is out of one table's reach, and an eighth out of one API's. */
+  /**
+   * A table may have three places, and an API seven, for each that is free, but the last free one is for who has none. So
+   * one slow API leaves an eighth of the places to the others, and however many are slow, what they give back goes to who
+   * has none first. Fewer than eight places are too few to keep one free.
+   * (Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory packet switches", on such thresholds.)
+   */
   #hasRoom({ table, connection }: Place): boolean {
     const { maxInFlight } = this.#options;
-    return (
-      this.#inFlight < maxInFlight &&
-      (this.#byTable.get(table) ?? 0) < maxInFlight - Math.floor(maxInFlight / 4) &&
-      (this.#byConnection.get(connection) ?? 0) < maxInFlight - Math.floor(maxInFlight / 8)
-    );
+    const free = maxInFlight - this.#inFlight;
+    const shared = maxInFlight < 8 ? free : free - 1;
+    const may = (held: number, share: number): boolean => (held === 0 ? free > 0 : held < share * shared);
+    return may(this.#byTable.get(table) ?? 0, 3) && may(this.#byConnection.get(connection) ?? 0, 7);
   }
 
   #take({ table, connection }: Place): void {
@@ -97,16 +101,18 @@ export class Gate {
     });
   }
 
-  /** The place goes to the longest waiting that may have it. */
+  /** The place goes to the longest waiting that may have it; with more room, others may have one that could not before. */
   #leave({ table, connection }: Place): void {
     this.#inFlight--;
     lower(this.#byTable, table);
     lower(this.#byConnection, connection);
-    const at = this.#queue.findIndex((waiting) => this.#hasRoom(waiting.place));
-    const next = at < 0 ? undefined : this.#queue.splice(at, 1)[0];
-    if (next === undefined) return;
-    this.#take(next.place);
-    next.enter();
+    for (;;) {
+      const at = this.#queue.findIndex((waiting) => this.#hasRoom(waiting.place));
+      const next = at < 0 ? undefined : this.#queue.splice(at, 1)[0];
+      if (next === undefined) return;
+      this.#take(next.place);
+      next.enter();
+    }
   }
 }
 

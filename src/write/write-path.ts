@@ -46,6 +46,8 @@ export interface WritePathOptions extends GateOptions {
 /** What a mutation did. */
 export interface Written {
   readonly rows: number;
+  /** What the API left out although it applied the rows. */
+  readonly remarks?: readonly string[];
 }
 
 /** The locked rows; an upsert knows what each of them is here. */
@@ -230,7 +232,7 @@ export class WritePath {
     }
     if (returning.failed !== null) throw returning.failed;
     await this.#o.boundary?.('committed');
-    return { rows: rows.length };
+    return { rows: rows.length, ...(result.remarks === undefined ? {} : { remarks: result.remarks }) };
   }
 
   async #changes(

@@ -2,7 +2,8 @@
  * `npm run emulators`: the Stripe provider against stand-ins that others have written. They are fetched for this run and
  * installed nowhere. Both listen on every interface of this machine while it runs, and are therefore no part of the tests.
  * What they do not know (the account, events, deletions of the older one) is left out; GitHub's provider speaks GraphQL,
- * which no emulator of it does.
+ * which no emulator of it does (emulate 0.12, which also needs a newer Node, has none for GitHub either), and of Airtable
+ * none was found in the registry.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -3,17 +3,14 @@
  * of each record that it made. Its records outlive its process.
  */
 import {
-  Clock,
-  controlEndpoint,
-  Faults,
   isJsonObject,
   type Json,
   type JsonObject,
   type KitRequest,
   type KitResponse,
   parseJson,
-  RequestLog,
-  startHttpKit,
+  type SmallApi,
+  startSmallApi,
   stateFile,
 } from '../../fixtures/kit/index.js';
 
@@ -26,11 +23,6 @@ interface Item {
   /** Grows with every change of any item. */
   readonly version: number;
   readonly deleted: boolean;
-}
-
-interface PartialApi {
-  readonly url: string;
-  close(): Promise<void>;
 }
 
 /** Values that begin so are refused. */
@@ -118,38 +110,24 @@ function answer(items: Items, { method, path, query, body }: KitRequest): KitRes
 export async function startPartialApi(options: {
   readonly port: number;
   readonly stateFile: string;
-}): Promise<PartialApi> {
+}): Promise<SmallApi> {
   const file = stateFile(options.stateFile);
   const items = new Items();
   items.restore(file.load() ?? []);
   let kept = items.version;
-  const [faults, log, clock] = [new Faults(), new RequestLog(100), new Clock()];
-  const kit = await startHttpKit({
-    host: '127.0.0.1',
+  return startSmallApi({
     port: options.port,
-    maxBodyBytes: 1024 * 1024,
-    maxUrlBytes: 16_384,
-    clock,
-    faults,
-    log,
-    secretParameters: [],
-    api: { handle: (request) => answer(items, request), refuse: () => ({ status: 500 }) },
+    handle: (request) => answer(items, request),
     handled: () => {
       if (kept === items.version) return;
       file.save([...items.items.values()].map((item) => ({ ...item })));
       kept = items.version;
     },
-    control: controlEndpoint({
-      faults,
-      log,
-      clock,
-      extension: ({ method, parts }) => {
-        if (parts[0] === 'state') return { status: 200, body: [...items.items.values()].map((item) => ({ ...item })) };
-        if (parts[0] !== 'half') return undefined;
-        items.half = method === 'PUT';
-        return { status: 200, body: items.half };
-      },
-    }),
+    control: ({ method, parts }) => {
+      if (parts[0] === 'state') return { status: 200, body: [...items.items.values()].map((item) => ({ ...item })) };
+      if (parts[0] !== 'half') return undefined;
+      items.half = method === 'PUT';
+      return { status: 200, body: items.half };
+    },
   });
-  return { url: kit.url, close: kit.close };
 }

@@ -81,6 +81,25 @@ describe('refusals', () => {
     }
   });
 
+  it('a field that may not be edited', async () => {
+    const session = await openAt(sandbox().url);
+    const contacts = await tableOf(session);
+    const notes = contacts.columns.find(({ name }) => name === 'notes');
+    sandbox().denyField(notes?.field ?? '');
+    const key = String(sandbox().records(...crm)[0]?.['id']);
+    const { outcomes, requests } = await session.write(
+      batch(contacts, 'update', [{ key, values: { notes: 'x' } }]),
+      signal,
+    );
+    expect(outcomes).toMatchObject([
+      {
+        fault: { sqlstate: '42501', column: 'notes', context: expect.stringContaining('not permitted to write cell') },
+      },
+    ]);
+    // Nothing is looked for: the words leave no doubt.
+    expect(requests).toHaveLength(1);
+  });
+
   it('a field that has gone upstream refuses a write, and a read: it is not taken for empty', async () => {
     const session = await openAt(sandbox().url);
     const contacts = await tableOf(session);
@@ -148,6 +167,17 @@ describe('answers that cannot be trusted', () => {
     sandbox().faults.add({ method: 'POST', path: `/v0/${contacts.object}`, action });
     const { outcomes } = await session.write(batch(contacts, 'insert', [{ values: { name: 'x' } }]), signal);
     expect(outcomes).toMatchObject([{ kind: 'unknown', fault: { code } }]);
+  });
+
+  it('what Airtable calls safe to repeat is repeated', async () => {
+    const session = await openAt(sandbox().url);
+    const contacts = await tableOf(session);
+    const at = { method: 'POST', path: `/v0/${contacts.object}` };
+    sandbox().faults.add({ ...at, action: airtableFaults.restarting });
+    sandbox().faults.add({ ...at, skip: 1, action: airtableFaults.retriable });
+    const { outcomes, requests } = await session.write(batch(contacts, 'insert', [{ values: { name: 'x' } }]), signal);
+    expect(outcomes).toMatchObject([{ kind: 'applied' }]);
+    expect(requests.map(({ status }) => status)).toEqual([502, 503, 200]);
   });
 
   it('the month’s quota is told with a time to wait', async () => {

@@ -49,6 +49,17 @@ describe('upserts', () => {
     expect(found.map((record) => record?.key)).toEqual(ids);
   });
 
+  it('find their records by fields that were renamed since the description', async () => {
+    const session = await openAt(sandbox().url);
+    const resource = await tableOf(session);
+    const rows = [{ name: 'Kept', phone: '1' }];
+    const [made] = await upsert(session, resource, ['name'], rows);
+    const id = sandbox().fieldId(base, 'Contacts', 'Name');
+    sandbox().changeField(base, 'Contacts', id, { id, name: 'Renamed', type: 'singleLineText' });
+    const found = await session.findUpserted?.(given(resource, ['name'], rows), signal);
+    expect(found?.[0]?.key).toBe(valuesOf(made)['id']);
+  });
+
   it('are refused as a whole where several records match', async () => {
     const session = await openAt(sandbox().url);
     const resource = await tableOf(session);

@@ -1,6 +1,7 @@
 /** What only Airtable has: its tokens and bases, and what its answers tell of records. */
 import { describe, expect, it } from 'vitest';
 import { airtableFaults, DEFAULT_CREDENTIALS, startAirtableSandbox } from '../../fixtures/airtable/index.js';
+import { USERS } from '../../fixtures/airtable/schema/index.js';
 import { silentLog } from '../../src/provider/index.js';
 import {
   batch,
@@ -169,6 +170,39 @@ describe('records of a write', () => {
       ['a', 'b', 'c'].map((name) => `notes of ${name}`),
     );
     expect(outcomes.map((outcome) => valuesOf(outcome)['name'])).toEqual(['new 0', 'new 1', 'new 2']);
+  });
+
+  it('says which files were not fetched, of a new record, a change and an upsert', async () => {
+    const session = await openAt(sandbox().url);
+    const contacts = await tableOf(session);
+    const files = [{ url: 'https://files.example/a.png' }, { url: 'https://gone.invalid/b.png' }];
+    const given = batch(contacts, 'insert', [{ values: { name: 'x', files } }, { values: { name: 'y' } }]);
+    const made = await session.write(given, signal);
+    const remark = 'Attachments could not be fetched from their addresses, and were left out.';
+    expect(made.remarks).toEqual([`${remark} (attachmentsFailedUploading)`]);
+    const [first, second] = made.outcomes.map(valuesOf);
+    expect([first?.['name'], first?.['files'], second?.['files']]).toEqual([
+      'x',
+      [expect.objectContaining({ filename: 'a.png' })],
+      null,
+    ]);
+    const key = String(first?.['id']);
+    const changed = await session.write(batch(contacts, 'update', [{ key, values: { files } }]), signal);
+    expect(changed.remarks).toHaveLength(1);
+    const upsert = { ...batch(contacts, 'upsert', [{ values: { name: 'x', files } }]), conflict: ['name'] };
+    expect((await session.write(upsert, signal)).remarks).toHaveLength(1);
+    expect(await session.write(batch(contacts, 'delete', [{ key }]), signal)).not.toHaveProperty('remarks');
+  });
+
+  it('writes people as Airtable documents it: one as an object, several as ids', async () => {
+    const session = await openAt(sandbox().url);
+    const contacts = await tableOf(session);
+    const [one, two] = USERS;
+    const made = await session.write(
+      batch(contacts, 'insert', [{ values: { name: 'x', owner: { ...one }, team: [{ ...one }, two?.id ?? ''] } }]),
+      signal,
+    );
+    expect(valuesOf(made.outcomes[0])).toMatchObject({ owner: one, team: [one, two] });
   });
 
   it('keeps files that are there and adds others', async () => {

@@ -62,19 +62,25 @@ function atomic(resources: readonly Resource[]): string {
   return all.size > 1 ? 'by table' : all.has(true) ? 'yes' : 'no';
 }
 
-async function line(name: string): Promise<string> {
+/** What a provider declares, in front of its stand-in. */
+export async function declaredBy(name: string): Promise<Declared> {
   const { start }: StandModule = await import(`../conformance/stands/${name}.${extension}`);
   const stand = await start();
   try {
     const provider = (await createRegistry().load(name)).configure(stand.config);
     const session = provider.open(createKit({ connection: name, provider: name, log: silentLog }));
-    const resources = await session.describe(AbortSignal.timeout(30_000));
-    const counts = verbs.map((verb) => rows(resources, verb));
-    const cells = [`[${name}](providers/${name}/README.md)`, ...counts];
-    return `| ${[...cells, atomic(resources), calls({ session, resources })].join(' | ')} |`;
+    return { session, resources: await session.describe(AbortSignal.timeout(30_000)) };
   } finally {
     await stand.close();
   }
+}
+
+async function line(name: string): Promise<string> {
+  const declared = await declaredBy(name);
+  const { resources } = declared;
+  const counts = verbs.map((verb) => rows(resources, verb));
+  const cells = [`[${name}](providers/${name}/README.md)`, ...counts];
+  return `| ${[...cells, atomic(resources), calls(declared)].join(' | ')} |`;
 }
 
 /** One line a provider. */

@@ -33,7 +33,7 @@ it('lets five requests a second to a base, and then none for half a minute', asy
     const answers = await Promise.all(Array.from({ length: 60 }, () => limited.call('GET', limited.table())));
     expect(answers.filter((answer) => answer.status === 200).length).toBeGreaterThanOrEqual(5);
     expect(answers.find((answer) => answer.status === 429)?.body).toEqual({
-      errors: [{ error: 'RATE_LIMIT_REACHED', message: 'Rate limit exceeded. Please try again later' }],
+      error: { type: 'RATE_LIMIT_REACHED', message: 'Rate limit exceeded. Please try again later' },
     });
     expect((await limited.call('GET', limited.table('Archive', 'Old deals'))).status).toBe(200);
     strict.clock.advance(15_000);

@@ -260,6 +260,22 @@ describe('limits and faults', () => {
     expect((await create()).status).toBe(200);
   });
 
+  it('mutations that come too late in a request are left out, with an error each', async () => {
+    const id = await repositoryId();
+    const aliases = Array.from({ length: 77 }, (_, index) => `a${index}`);
+    const fields = aliases.map(
+      (alias) =>
+        `${alias}: createLabel(input: {repositoryId: "${id}", name: "${alias}", color: "ffffff"}) { label { id } }`,
+    );
+    const { status, body } = await ask(`mutation { ${fields.join(' ')} }`);
+    expect(status).toBe(200);
+    expect(aliases.filter((alias) => at(body, 'data', alias) === null)).toEqual(['a75', 'a76']);
+    expect(list(object(body)['errors'])).toMatchObject(
+      ['a75', 'a76'].map((alias) => ({ type: 'RESOURCE_LIMITS_EXCEEDED', path: [alias] })),
+    );
+    expect(sandbox.hub.labels.filter(({ name }) => /^a\d+$/.test(name))).toHaveLength(75);
+  });
+
   it('mutations can be struck while queries pass, and over the control endpoint', async () => {
     const { kind, ...timeout } = githubFaults.timeout as { kind: 'respond'; status: number; body: Json };
     const added = await send(`${sandbox.url}/__sandbox/faults`, {

@@ -53,6 +53,16 @@ async function insertOne(email: string): Promise<string> {
   return rows[0]?.id ?? '';
 }
 
+test('what the API left out of what it applied is a warning', async () => {
+  const details: (string | undefined)[] = [];
+  client.on('notice', (notice) => details.push(notice.detail));
+  stack.api.answers.push((batch) => ({ ...stack.api.accept(batch), remarks: ['A file was left out.'] }));
+  const { rowCount } = await client.query(`INSERT INTO salesforce.contacts (email) VALUES ('a@remark.io')`);
+  expect(rowCount).toBe(1);
+  expect(notices).toEqual(['salesforce did not apply all of the statement']);
+  expect(details).toEqual(['A file was left out.']);
+});
+
 describe('COPY … FROM STDIN', () => {
   const copy = async (sql: string, data: readonly (string | Buffer)[]): Promise<number | null> => {
     const stream = client.query(copyFrom(sql));

@@ -1,5 +1,10 @@
 /** Products, prices, coupons. Source: API reference, the pages of these names. */
-import { amount, col, created, hash, id, livemode, metadata, ownId, ref, type Table } from './table.js';
+import { amount, col, created, type Field, hash, id, livemode, metadata, ownId, ref, type Table } from './table.js';
+
+/** What it costs, or takes off, in other currencies. */
+const currencyOptions: Field = col('currency_options', 'jsonb', 'iu', {
+  comment: '{"eur": {…}, …}, by the three-letter ISO code in lower case',
+});
 
 export const products: Table = {
   name: 'products',
@@ -51,6 +56,7 @@ export const prices: Table = {
     col('recurring', 'jsonb', 'i', { comment: '{"interval": "day|week|month|year", "interval_count": 1, …}' }),
     col('billing_scheme', 'text', 'i', { choices: ['per_unit', 'tiered'] }),
     created,
+    currencyOptions,
     col('custom_unit_amount', 'jsonb', 'i'),
     livemode,
     col('tax_behavior', 'text', 'iu', { choices: ['exclusive', 'inclusive', 'unspecified'] }),
@@ -60,7 +66,7 @@ export const prices: Table = {
     col('type', 'text', '', { choices: ['one_time', 'recurring'] }),
   ],
   verbs: ['insert', 'update'],
-  expand: ['tiers'],
+  expand: ['currency_options', 'tiers'],
   hasCreated: true,
   events: ['price.created', 'price.updated', 'price.deleted'],
   createdEvents: ['price.created'],
@@ -82,6 +88,7 @@ export const coupons: Table = {
     metadata,
     col('applies_to', 'jsonb', 'i', { comment: '{"products": ["prod_…"]}' }),
     created,
+    currencyOptions,
     livemode,
     col('max_redemptions', 'integer', 'i'),
     col('redeem_by', 'timestamptz', 'i'),
@@ -89,7 +96,7 @@ export const coupons: Table = {
     col('valid', 'boolean', ''),
   ],
   verbs: ['insert', 'update', 'delete'],
-  expand: ['applies_to'],
+  expand: ['applies_to', 'currency_options'],
   hasCreated: true,
   events: ['coupon.created', 'coupon.updated', 'coupon.deleted'],
   createdEvents: ['coupon.created'],

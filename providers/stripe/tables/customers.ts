@@ -1,5 +1,5 @@
 /** Source: API reference, "Customers". */
-import { address, amount, col, created, hash, id, livemode, metadata, ref, shipping, type Table } from './table.js';
+import { address, amount, col, created, hash, id, livemode, metadata, recipient, ref, type Table } from './table.js';
 
 export const customers: Table = {
   name: 'customers',
@@ -13,7 +13,7 @@ export const customers: Table = {
     col('description', 'text', 'iu', { maxLength: 5000 }),
     col('phone', 'text', 'iu', { maxLength: 20 }),
     hash('address', 'iu', address),
-    hash('shipping', 'iu', shipping),
+    hash('shipping', 'iu', recipient),
     metadata,
     amount('balance', 'iu', { comment: 'Negative is a credit that reduces the next invoice' }),
     col('business_name', 'text', 'iu', { maxLength: 150 }),

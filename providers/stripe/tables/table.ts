@@ -26,6 +26,8 @@ export interface Transition {
   readonly method: 'POST' | 'DELETE';
   /** Behind the record's address. */
   readonly suffix: string;
+  /** Fields that go along with it, and with nothing else. */
+  readonly with?: readonly string[];
 }
 
 export interface Table {
@@ -112,7 +114,8 @@ export function hash(name: string, access: Access, members: Members, options: Op
 }
 
 export const address: Members = { city: true, country: true, line1: true, line2: true, postal_code: true, state: true };
-export const shipping: Members = { address, carrier: true, name: true, phone: true, tracking_number: true };
+export const recipient: Members = { address, name: true, phone: true };
+export const shipping: Members = { ...recipient, carrier: true, tracking_number: true };
 
 export const discounts: Field = col('discounts', 'jsonb', 'iu', {
   writing: 'discounts',

@@ -13,7 +13,6 @@ import {
 } from '../../sql/index.js';
 import {
   Back,
-  type BindMessage,
   commandComplete,
   errorResponse,
   Front,
@@ -29,7 +28,8 @@ import {
 import type { Interceptor, Verdict } from '../client-pump.js';
 import type { Dialogue } from './dialogue.js';
 import type { ExplainAddition } from './explain.js';
-import { FreshReads, type Reads, readsOf } from './freshness.js';
+import { FreshWait } from './fresh-wait.js';
+import { FreshReads, readsOf } from './freshness.js';
 import { Performer } from './performer.js';
 import { type KnownPortal, type PortalResult, preparedStatement, Registry } from './registry.js';
 import { type MutationAnswer, Runner, type RunnerSession } from './runner.js';
@@ -55,6 +55,7 @@ export class Interception implements Interceptor {
   readonly #runner: Runner;
   readonly #performer: Performer;
   readonly #fresh: FreshReads;
+  readonly #wait: FreshWait;
   /** A mutation is under way, or a reader waits for fresh data. */
   busy = false;
 
@@ -63,6 +64,13 @@ export class Interception implements Interceptor {
     this.#fresh = new FreshReads(session, start);
     this.#runner = new Runner(session);
     this.#performer = new Performer(session, this.#runner);
+    this.#wait = new FreshWait({
+      session,
+      runner: this.#runner,
+      registry: this.#registry,
+      fresh: this.#fresh,
+      during: (action) => this.#during(action),
+    });
   }
 
   get following(): boolean {
@@ -84,7 +92,7 @@ export class Interception implements Interceptor {
         const bind = readBind(message);
         if (bind === null) return 'pass';
         this.#registry.bound(bind);
-        return this.#fresh.active ? this.#bindFresh(bind) : 'pass';
+        return this.#fresh.active ? this.#wait.bind(bind) : 'pass';
       }
       case Front.execute:
         return this.#execute(message);
@@ -148,55 +156,7 @@ export class Interception implements Interceptor {
     if (!this.#fresh.active || this.#runner.ownBlock) return this.#run(text, analysis);
     const reads = readsOf(analysis);
     if (!this.#fresh.concerns(reads)) return this.#run(text, analysis);
-    return this.#queryFresh(reads).then((verdict) => (verdict === 'pass' ? this.#run(text, analysis) : verdict));
-  }
-
-  /** Brings what a Query reads up to date, before its text is run. */
-  #queryFresh(reads: Reads): Promise<Verdict> {
-    return this.#during(async (dialogue) => {
-      if (this.#session.pipeline.status === 'E') return 'pass';
-      const failed = await this.#refresh(reads);
-      const { ready } = await dialogue.sync();
-      if (failed) this.#session.toClient(ready);
-      return failed ? 'consumed' : 'pass';
-    });
-  }
-
-  /** The same for a Parse: where a transaction keeps its first snapshot, Postgres takes it to analyse the text. */
-  #parseFresh(name: string, reads: Reads): Verdict | Promise<Verdict> {
-    this.#fresh.parsed(name, reads);
-    return this.#before(reads, () => {
-      this.#fresh.closed(name);
-      this.#registry.closedStatement(name);
-    });
-  }
-
-  /** And for a Bind, which takes the snapshot that its portal reads with; not for one right behind its Parse. */
-  #bindFresh(bind: BindMessage): Verdict | Promise<Verdict> {
-    const reads = this.#fresh.bound(bind.statement);
-    return reads === null ? 'pass' : this.#before(reads, () => this.#registry.closedPortal(bind.portal));
-  }
-
-  #before(reads: Reads, undo: () => void): Verdict | Promise<Verdict> {
-    if (!this.#fresh.concerns(reads)) return 'pass';
-    return this.#during(async () => {
-      const { pipeline } = this.#session;
-      if (pipeline.status === 'E' && !pipeline.executed) return 'pass';
-      if (!(await this.#refresh(reads))) return 'pass';
-      undo();
-      return 'consumed';
-    });
-  }
-
-  /** Whether it failed: then the client has the error, and the database's transaction has failed as well. */
-  async #refresh(reads: Reads): Promise<boolean> {
-    try {
-      await this.#fresh.refresh(reads);
-      return false;
-    } catch (error) {
-      this.#session.toClient(await this.#runner.fail(error));
-      return true;
-    }
+    return this.#wait.query(reads).then((verdict) => (verdict === 'pass' ? this.#run(text, analysis) : verdict));
   }
 
   #run(text: Buffer, analysis: Analysis): Verdict | Promise<Verdict> {
@@ -246,13 +206,13 @@ export class Interception implements Interceptor {
       const work = only?.kind === 'deallocate' ? only : only === undefined ? null : this.#workOf(only);
       if (only === undefined || work === null) {
         this.#registry.parsed(parse.name, null);
-        return this.#fresh.active ? this.#parseFresh(parse.name, readsOf(known)) : 'pass';
+        return this.#fresh.active ? this.#wait.parse(parse.name, readsOf(known)) : 'pass';
       }
       const held = { ...parse, text: Buffer.from(parse.text) };
       this.#registry.parsed(parse.name, { ...held, work, declaredTypes: parse.parameterTypes });
       const upsert = upsertWithin(only);
       if (upsert !== null) return this.#during((dialogue) => this.#parseUpsert(dialogue, held, upsert));
-      return this.#fresh.active ? this.#parseFresh(parse.name, readsOf(known)) : 'pass';
+      return this.#fresh.active ? this.#wait.parse(parse.name, readsOf(known)) : 'pass';
     };
     return analysis instanceof Promise ? analysis.then(register) : register(analysis);
   }

@@ -124,8 +124,9 @@ export class Runner {
       recode: this.#encode,
       signal: this.#session.signal,
     });
-    const { rows } = await port.run(loan);
+    const { rows, remarks = [] } = await port.run(loan);
     if (inTransaction && rows > 0) this.#warn(mutation.verb.toUpperCase(), table);
+    this.#pass(remarks, table);
     return {
       rowDescription: mutation.returning === null ? null : loan.rowDescription,
       rows: loan.returned,
@@ -157,8 +158,9 @@ export class Runner {
       utf8: this.#session.utf8,
       signal: this.#session.signal,
     });
-    const { rows } = await port.run(loan);
+    const { rows, remarks = [] } = await port.run(loan);
     if (inTransaction && rows > 0) this.#warn('COPY', table);
+    this.#pass(remarks, table);
     return { rowDescription: null, rows: [], tag: `COPY ${rows}` };
   }
 
@@ -236,6 +238,15 @@ export class Runner {
       table: table.name,
     };
     this.#session.toClient(noticeResponse(notice, 'WARNING', this.#encode));
+  }
+
+  /** What the API left out of what it applied. */
+  #pass(remarks: readonly string[], { schema, name, provider }: SyncedTable): void {
+    for (const detail of remarks) {
+      const message = `${provider} did not apply all of the statement`;
+      const notice = { sqlstate: '01000', message, detail, schema, table: name };
+      this.#session.toClient(noticeResponse(notice, 'WARNING', this.#encode));
+    }
   }
 
   /** Makes the database's own transaction fail: an unknown word does that without touching anything. */

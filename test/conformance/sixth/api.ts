@@ -2,16 +2,13 @@
 import { randomUUID } from 'node:crypto';
 import {
   Clock,
-  controlEndpoint,
-  Faults,
   isJsonObject,
   type Json,
   type JsonObject,
   type KitRequest,
   type KitResponse,
   parseJson,
-  RequestLog,
-  startHttpKit,
+  startSmallApi,
 } from '../../../fixtures/kit/index.js';
 
 export const credentials = { client_id: 'sixth-client', client_secret: 'sixth-secret' } as const;
@@ -184,32 +181,18 @@ function answer(notes: Notes, { method, path, query, body, headers }: KitRequest
 
 /** Starts it on a free port. */
 export async function startSixthApi() {
-  const [faults, log, clock] = [new Faults(), new RequestLog(10_000), new Clock()];
+  const clock = new Clock();
   let notes = new Notes(clock);
-  const kit = await startHttpKit({
-    host: '127.0.0.1',
-    port: 0,
-    maxBodyBytes: 1024 * 1024,
-    maxUrlBytes: 16_384,
-    clock,
-    faults,
-    log,
-    secretParameters: [],
-    api: { handle: (request) => answer(notes, request), refuse: () => ({ status: 500 }) },
-    control: controlEndpoint({ faults, log, clock, extension: () => undefined }),
-  });
+  const api = await startSmallApi({ clock, handle: (request) => answer(notes, request) });
   return {
-    url: kit.url,
-    faults,
-    log,
+    ...api,
     clock,
     notes: () => notes,
     reset: () => {
       notes = new Notes(clock);
-      faults.clear();
-      log.clear();
+      api.faults.clear();
+      api.log.clear();
       clock.reset();
     },
-    close: kit.close,
   };
 }

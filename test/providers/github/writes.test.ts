@@ -54,6 +54,25 @@ describe('writes of each table', () => {
     expect(sandbox.hub.find(key)).toBeUndefined();
   });
 
+  it('issues and pull requests: locked with a reason or none, and opened again', async () => {
+    const session = await open();
+    for (const [table, key] of [
+      ['issues', sandbox.hub.issues[0]?.id ?? ''],
+      ['pull_requests', sandbox.hub.pulls[0]?.id ?? ''],
+    ] as const) {
+      const locked = { locked: true, lock_reason: 'too_heated', title: 'Hot sand' };
+      expect(await one(session, table, 'update', { key, values: locked })).toMatchObject(locked);
+      const opened = { locked: false, lock_reason: null };
+      expect(await one(session, table, 'update', { key, values: opened })).toMatchObject(opened);
+      expect(await one(session, table, 'update', { key, values: { locked: true } })).toMatchObject({
+        locked: true,
+        lock_reason: null,
+      });
+      const { outcomes } = await write(session, table, 'update', [{ key, values: { lock_reason: 'spam' } }]);
+      expect(outcomes).toMatchObject([{ fault: { sqlstate: '23514', column: 'lock_reason' } }]);
+    }
+  });
+
   it('comments: on issues and pull requests', async () => {
     const session = await open();
     const [pull] = sandbox.hub.pulls;

@@ -73,6 +73,23 @@ describe('the tables', () => {
     });
   });
 
+  it('sets a customer’s address for shipping by the members that it has, and what things cost in other currencies', async () => {
+    const customer = sandbox.records('customers')[0]?.id ?? '';
+    const shipping = { name: 'Chani', phone: '+47', address: { city: 'Arrakeen', line1: '1 Sietch Road' } };
+    const shipped = await update('customers', customer, { shipping });
+    expect(shipped['shipping']).toMatchObject({ name: 'Chani', address: { city: 'Arrakeen' } });
+    const price = await insert('prices', {
+      product: sandbox.records('products')[0]?.id ?? '',
+      currency: 'usd',
+      unit_amount: '100',
+      currency_options: { eur: { unit_amount: 90 } },
+    });
+    expect(price['currency_options']).toEqual({ eur: { unit_amount: 90 } });
+    const coupon = await insert('coupons', { amount_off: '500', currency: 'usd', duration: 'once' });
+    const options = { currency_options: { eur: { amount_off: 450 } } };
+    expect(await update('coupons', String(coupon['id']), options)).toMatchObject(options);
+  });
+
   it('makes coupons and takes times as time stamps', async () => {
     const made = await insert('coupons', {
       percent_off: '12.5',
@@ -171,7 +188,16 @@ describe('the tables', () => {
     const made = await insert('payment_intents', { amount: '2000', currency: 'EUR' });
     expect(made).toMatchObject({ amount: '2000', currency: 'eur', status: 'requires_payment_method' });
     expect(Object.keys(made)).not.toContain('client_secret');
-    expect((await update('payment_intents', String(made['id']), { status: 'canceled' }))['status']).toBe('canceled');
+    const key = String(made['id']);
+    expect(
+      await refusal('payment_intents', 'update', row({ cancellation_reason: 'duplicate' }, { key })),
+    ).toMatchObject({
+      sqlstate: '23514',
+      column: 'cancellation_reason',
+      detail: "Key (cancellation_reason)=(duplicate) is taken by stripe only together with status = 'canceled'.",
+    });
+    const canceled = { status: 'canceled', cancellation_reason: 'duplicate' };
+    expect(await update('payment_intents', key, canceled)).toMatchObject(canceled);
     expect(await refusal('payment_intents', 'insert', row({ amount: '1', currency: 'usd' }))).toMatchObject({
       sqlstate: '23514',
       column: 'amount',
@@ -215,6 +241,7 @@ describe('the tables', () => {
       { card: { ...card } },
     );
     expect(changed['card']).toMatchObject({ exp_year: 2040, last4: '4242' });
+    expect(changed['details']).toEqual(changed['card']);
     expect(await remove('payment_methods', method.id)).toMatchObject({ kind: 'applied' });
     expect(await session.read(table, [method.id], signal)).toEqual([null]);
   });

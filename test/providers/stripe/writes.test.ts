@@ -83,6 +83,13 @@ describe('a partial outcome', () => {
     expect(unsent[0]).toMatchObject({ fault: { detail: 'It was not sent, because row 4 was refused.' } });
   });
 
+  it('tells a failure outside of Stripe from a refusal, and does not ask for it again', async () => {
+    sandbox.faults.add({ method: 'POST', path: '/v1/customers', action: stripeFaults.dependencyFailed });
+    const { outcomes, requests } = await run('customers', 'insert', [row({ name: 'a' })]);
+    expect(outcomes).toMatchObject([{ kind: 'rejected', fault: { sqlstate: '58030' } }]);
+    expect(requests.map(({ status }) => status)).toEqual([424]);
+  });
+
   it('tells an unknown row from the others', async () => {
     sandbox.faults.add({ method: 'POST', path: '/v1/customers', skip: 1, action: stripeFaults.apiError });
     const { outcomes } = await run('customers', 'insert', [row({ name: 'a' }), row({ name: 'b' })]);

@@ -1,0 +1,45 @@
+/**
+ * A client's connection as a link with a buffer of its own. Node gives an accepted socket no `onread`, which only who
+ * connects can ask for; so the socket's handle is put under a new socket that has it. Worth a tenth of all transactions
+ * with one client. Where the handle is not as expected (TLS, another runtime), or anything is under way on the socket, it
+ * is read by events, which every socket has.
+ */
+import net from 'node:net';
+import { SocketLink } from '../upstream/index.js';
+
+/** The link to a client whose login is over. Its socket may be another one; the one given is then not to be used again. */
+export function clientLink(accepted: net.Socket): SocketLink {
+  const link = new SocketLink();
+  const handle = idle(accepted) ? takeHandle(accepted) : null;
+  if (handle === null) return link.attach(accepted, 'events');
+  const options = { handle, allowHalfOpen: true, pauseOnCreate: true, onread: link.onread };
+  const socket = new net.Socket(options);
+  // The server counts the accepted socket until that is destroyed.
+  socket.once('close', () => accepted.destroy());
+  for (const listener of accepted.listeners('error')) socket.on('error', (error) => listener.call(socket, error));
+  return link.attach(socket, 'onread');
+}
+
+/** Whether nothing is under way on a socket, in either direction. */
+function idle(socket: net.Socket): boolean {
+  return (
+    Object.getPrototypeOf(socket) === net.Socket.prototype &&
+    !socket.destroyed &&
+    !socket.readableEnded &&
+    !socket.writableEnded &&
+    socket.readableLength === 0 &&
+    socket.writableLength === 0
+  );
+}
+
+/** Takes a socket's handle away from it; null, and nothing is changed, where it is not as Node 20 to 24 have it. */
+function takeHandle(socket: net.Socket): object | null {
+  const handle: unknown = Reflect.get(socket, '_handle');
+  if (typeof handle !== 'object' || handle === null) return null;
+  const readStop: unknown = Reflect.get(handle, 'readStop');
+  if (typeof readStop !== 'function' || typeof Reflect.get(handle, 'useUserBuffer') !== 'function') return null;
+  readStop.call(handle);
+  Reflect.set(handle, 'reading', false);
+  Reflect.set(socket, '_handle', null);
+  return handle;
+}
