@@ -163,7 +163,12 @@ export class HubspotClient {
     const asked = this.kit.now();
     try {
       await this.run(transport, (sdk) =>
-        sdk.tokens().create('refresh_token', undefined, undefined, auth.client_id, auth.client_secret, refreshToken),
+        sdk.token({
+          grant_type: 'refresh_token',
+          client_id: auth.client_id,
+          client_secret: auth.client_secret,
+          refresh_token: refreshToken,
+        }),
       );
     } catch (error) {
       if (error instanceof CallFailure && error.kind !== 'credentials') throw error;

@@ -106,6 +106,26 @@ describe('refusalFault', () => {
     ['a conflict by its status alone', { message: 'There is one' }, 409, '23505', 'mail', undefined],
     ['missing scopes', { message: 'No', category: 'MISSING_SCOPES' }, 403, '42501', undefined, 'No.'],
     ['nothing but a status', {}, 400, '23514', undefined, ''],
+    [
+      'an owner that is no number',
+      invalid('INVALID_INTEGER', 'hs_level', 'x was not a valid integer (for owner ID).'),
+      400,
+      '22P02',
+      'level',
+      'Key (level)=(x) does not have the type of the field.',
+    ],
+    [
+      'a code in a sub-category alone',
+      {
+        message: 'Property "x" does not exist',
+        category: 'NEWER',
+        subCategory: 'crm.properties.PROPERTY_DOESNT_EXIST',
+      },
+      400,
+      '23514',
+      undefined,
+      'Property "x" does not exist.',
+    ],
   ])('%s', (_, body, status, sqlstate, name, detail) => {
     const values = { mail: 'a@b.c', level: 'x', next: 'x' };
     const fault = faultOf(body, status, 'insert', values);
@@ -124,6 +144,23 @@ describe('refusalFault', () => {
       sqlstate: '40001',
       detail: 'Key (id)=(9) is not present in hubspot.',
     });
+  });
+
+  it.each([
+    ['FROM_OBJECT_NOT_FOUND', 'OBJECT_NOT_FOUND', '23503'],
+    ['INVALID_OBJECT_IDS', 'OBJECT_NOT_FOUND', '23503'],
+    ['INVALID_ASSOCIATION_TYPE', 'VALIDATION_ERROR', '23514'],
+    ['SOMETHING_NEW', 'OBJECT_NOT_FOUND', '23503'],
+  ])('an association refused by %s', (subCategory, category, sqlstate) => {
+    const body = errorSchema.parse({
+      message: 'No contact with ID 9 exists',
+      category,
+      subCategory: `crm.associations.${subCategory}`,
+      context: { objectType: ['contact'], id: ['9'] },
+    });
+    const pairs = { ...resource, object: 'contacts/companies' };
+    const row = { key: null, values: {}, idempotencyKey: 'k' };
+    expect(refusalFault(body, 207, pairs, 'insert', row, kit).sqlstate).toBe(sqlstate);
   });
 
   it('cuts long values, and survives bodies of odd shapes', () => {

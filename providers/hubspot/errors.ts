@@ -6,6 +6,7 @@
 import { type Fault, type FaultCode, type FaultDetails, fault } from '../../src/errors/index.js';
 import type { BatchRow, Column, JsonValue, Kit, Resource, Verb } from '../../src/provider/index.js';
 import type { ErrorBody } from './answers.js';
+import { isAssociation } from './association-resources.js';
 
 /** A request that HubSpot refused for what it says. */
 export class RequestRefused extends Error {
@@ -41,8 +42,7 @@ export const codesByMeaning = {
     CONFLICT OBJECT_ALREADY_EXISTS CONTACT_EXISTS CONFLICTING_UNIQUE_VALUE DUPLICATE_UNIQUE_PROPERTY_VALUE
     STORAGE_UNIQUE_CONFLICT`),
   bad_reference: words(`
-    crm.associations.INVALID_OBJECT_IDS crm.associations.OBJECT_NOT_FOUND INVALID_OBJECT_IDS INVALID_OWNER
-    INVALID_OWNER_ID ASSOCIATION_FAILED`),
+    INVALID_OBJECT_IDS FROM_OBJECT_NOT_FOUND TO_OBJECT_NOT_FOUND INVALID_OWNER INVALID_OWNER_ID ASSOCIATION_FAILED`),
   too_long: words(`PROPERTY_VALUE_TOO_LONG VALUE_TOO_LONG STRING_TOO_LONG MAX_LENGTH_EXCEEDED`),
   malformed: words(`
     INVALID_LONG INVALID_INTEGER INVALID_DOUBLE INVALID_FLOAT INVALID_NUMBER INVALID_NUMERIC INVALID_DATE
@@ -56,7 +56,7 @@ export const codesByMeaning = {
   validation: words(`
     VALIDATION_ERROR INVALID_EMAIL INVALID_OPTION INVALID_PHONE_NUMBER INVALID_URL INVALID_DOMAIN NUMBER_OUT_OF_RANGE
     GDPR_BLOCKLISTED GDPR_BLACKLISTED INVALID_PIPELINE INVALID_PIPELINE_STAGE OBJECT_LIMIT_EXCEEDED LIMIT_EXCEEDED
-    BUSINESS_RULES_VIOLATION INTERNAL_ERROR`),
+    INVALID_ASSOCIATION_TYPE BUSINESS_RULES_VIOLATION INTERNAL_ERROR`),
 } as const satisfies Partial<Record<FaultCode, readonly string[]>>;
 
 type Meaning = keyof typeof codesByMeaning;
@@ -64,6 +64,11 @@ type Meaning = keyof typeof codesByMeaning;
 const meanings = new Map<string, Meaning>();
 for (const [meaning, codes] of Object.entries(codesByMeaning)) {
   for (const code of codes) meanings.set(code, meaning as Meaning);
+}
+
+/** What a code means; sub-categories have a prefix, as `crm.associations.INVALID_OBJECT_IDS` has, which says nothing more. */
+function meaningOfCode(code: string): Meaning | undefined {
+  return meanings.get(code) ?? meanings.get(code.slice(code.lastIndexOf('.') + 1));
 }
 
 /** What a status means where no code says more. */
@@ -97,7 +102,7 @@ function complaintsInMessage(message: string): readonly Complaint[] {
 }
 
 function overall(error: ErrorBody): Complaint {
-  const known = [error.subCategory, error.category].find((code) => code != null && meanings.has(code));
+  const known = [error.subCategory, error.category].find((code) => code != null && meaningOfCode(code) !== undefined);
   const code = known ?? error.category ?? error.errorType ?? 'ERROR';
   return { code, message: error.message, property: undefined };
 }
@@ -195,11 +200,12 @@ function detailOf({ complaint, meaning, column, resource, row }: Occurrence): st
   return sentence(inColumnName(complaint.message, column));
 }
 
-/** What a complaint means; a message about a column that is not known says more as the general case. */
-function meaningOf(complaint: Complaint, status: number, row: BatchRow | undefined): Meaning {
-  const meaning = meanings.get(complaint.code) ?? 'validation';
+/** What a complaint means. Of a row without a key, what is not there is a record that it refers to, or the whole address. */
+function meaningOf(complaint: Complaint, status: number, resource: Resource, row: BatchRow | undefined): Meaning {
+  const meaning = meaningOfCode(complaint.code) ?? 'validation';
   const generic = meaning === 'validation' ? (statusMeanings[status] ?? meaning) : meaning;
-  return generic === 'record_gone' && (row === undefined || row.key === null) ? 'validation' : generic;
+  if (generic !== 'record_gone' || (row !== undefined && row.key !== null)) return generic;
+  return isAssociation(resource) ? 'bad_reference' : 'validation';
 }
 
 /** The fault of a refused row, or of a whole request (`row` undefined). */
@@ -212,7 +218,7 @@ export function refusalFault(
   kit: Kit,
 ): Fault {
   const [complaint = overall(error)] = complaintsOf(error);
-  const meaning = meaningOf(complaint, status, row);
+  const meaning = meaningOf(complaint, status, resource, row);
   const column = columnOf(complaint, meaning, resource, row);
   const code: FaultCode = meaning === 'read_only_column' && column === undefined ? 'validation' : meaning;
   const occurrence: FaultDetails = {

@@ -31,11 +31,16 @@ const mostInAll = 18;
 /** Values of an IN, and characters of a value. */
 const mostValues = 100;
 const longestValue = 1000;
+/** Characters of the groups: with the rest of the request they are to stay below the search's 3,000. */
+const longestGroups = 2000;
 
 /** Whether a search takes the groups, with one more filter in each. */
 function fits(groups: Groups): boolean {
   const count = groups.reduce((sum, group) => sum + group.length + 1, 0);
-  return groups.length <= mostGroups && count <= mostInAll && groups.every((group) => group.length < mostFilters);
+  const isShort = JSON.stringify(groups).length <= longestGroups;
+  return (
+    isShort && groups.length <= mostGroups && count <= mostInAll && groups.every(({ length }) => length < mostFilters)
+  );
 }
 
 function both(left: Groups, right: Groups): Groups {

@@ -7,8 +7,9 @@ import { FaultError, fault } from '../../src/errors/index.js';
 import type { Batch, Column, Kit, Rec } from '../../src/provider/index.js';
 import type { ApiRecord } from './answers.js';
 import { isoMoment, matches, toApi, toRec } from './mapping.js';
-import { type Reading, readBatch, searchFor } from './pull.js';
+import { type Reading, readBatch } from './read.js';
 import { batchLimit } from './resources.js';
+import { searchFor } from './search.js';
 
 /** How far the clocks of HubSpot and of this machine may differ, in milliseconds. */
 const clockSkew = 300_000;
@@ -42,7 +43,7 @@ async function findByUnique(
   const values = batch.rows.map((row) => toApi(column, row.values[column.name] ?? null));
   const found = new Map<string, Rec>();
   for (let from = 0; from < values.length; from += batchLimit) {
-    const records = await readBatch(reading, values.slice(from, from + batchLimit), column.field);
+    const records = await readBatch(reading, values.slice(from, from + batchLimit), { property: column.field });
     for (const record of records.filter((each) => createdAt(each) >= since)) {
       found.set((record.properties[column.field] ?? '').toLowerCase(), toRec(batch.resource, record));
     }
@@ -65,7 +66,7 @@ async function createdSince(reading: Reading, field: string, since: number): Pro
       sort: field,
     });
     for (const record of found.records) records.set(record.id, record);
-    const last = found.records.at(-1);
+    const { last } = found;
     if (!found.more || last === undefined) return [...records.values()];
     if (createdAt(last) <= from) return null;
     from = createdAt(last);

@@ -27,7 +27,10 @@ describe('values', () => {
     ['text', ' as it is ', ' as it is '],
     ['boolean', 'true', true],
     ['boolean', 'false', false],
-    ['boolean', 'maybe', null],
+    // Not of the type: the guard leaves it out.
+    ['boolean', 'maybe', 'maybe'],
+    ['date', '2024-02-29 or so', '2024-02-29 or so'],
+    ['numeric', 'about a million', 'about a million'],
     ['numeric', '007.50', '7.5'],
     ['numeric', '1.5E3', '1500'],
     ['date', '2024-02-29', '2024-02-29'],

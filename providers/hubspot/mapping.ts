@@ -29,7 +29,8 @@ export function isoMoment(text: string): string {
 
 /** A calendar date; milliseconds are those of its midnight in UTC. */
 function isoDay(text: string): string {
-  return /^\d{4}-\d{2}-\d{2}$/.test(text) ? text : isoMoment(text).slice(0, 10);
+  const moment = isoMoment(text);
+  return /^\d{4}-\d{2}-\d{2}T[\d:.]+Z$/.test(moment) ? moment.slice(0, 10) : text;
 }
 
 function parsedJson(text: string): JsonValue {
@@ -41,12 +42,12 @@ function parsedJson(text: string): JsonValue {
   }
 }
 
-/** A value as the column has it. */
+/** A value as the column has it; what is not of its type stays as it is. */
 export function fromApi(column: Column, value: string | null): JsonValue {
   if (value === null || value === '') return null;
   switch (column.type) {
     case 'boolean':
-      return value === 'true' ? true : value === 'false' ? false : null;
+      return value === 'true' ? true : value === 'false' ? false : value;
     case 'numeric':
       return normalDecimal(value);
     case 'date':

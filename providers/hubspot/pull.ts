@@ -8,17 +8,16 @@
  * Source: CRM API guide, "Search the CRM", "Objects".
  */
 import { z } from 'zod';
-import type { Cursor, Page, Rec, Resource } from '../../src/provider/index.js';
-import { type ApiRecord, batchSchema, listSchema, searchSchema } from './answers.js';
-import type { HubspotClient } from './client.js';
+import type { Cursor, Page, Resource } from '../../src/provider/index.js';
+import { type ApiRecord, listSchema } from './answers.js';
 import { RequestRefused } from './errors.js';
 import { type Groups, groupsOf, type SearchFilter } from './filter.js';
 import { toRec } from './mapping.js';
-import { batchLimit } from './resources.js';
+import { fieldsOf, type Reading, readAll } from './read.js';
+import { type Found, mergedField, type Query, searchFor } from './search.js';
 
-/** The largest pages of the list and of the search. */
+/** The largest page of the list. */
 const listPage = 100;
-const searchPage = 200;
 
 /** Property names longer than this together, in bytes, do not go into an address, which would be refused with 414. */
 const longestNames = 6000;
@@ -74,42 +73,10 @@ function parseCursor(cursor: Cursor): Position {
   return parsed.data;
 }
 
-/** What every read needs. */
-export interface Reading {
-  readonly client: HubspotClient;
-  readonly resource: Resource;
-  readonly signal: AbortSignal;
-}
-
-/** Records that were merged into a record no longer exist under their own ids, and no listing says so. */
-const mergedField = 'hs_merged_object_ids';
-
-function fieldsOf(resource: Resource): readonly string[] {
-  return resource.columns.map((column) => column.field);
-}
-
 function versionField(resource: Resource): string {
   const field = resource.columns.find((column) => column.name === resource.version)?.field;
   if (field === undefined) throw new Error(`${resource.object} has no property that tells when a record changed`);
   return field;
-}
-
-/** Records by id, or by the value of a unique property; those that are not there are absent. One request for 100. */
-export async function readBatch(
-  { client, resource, signal }: Reading,
-  ids: readonly string[],
-  property?: string,
-): Promise<readonly ApiRecord[]> {
-  const input = {
-    inputs: ids.map((id) => ({ id })),
-    properties: [...fieldsOf(resource)],
-    propertiesWithHistory: [],
-    ...(property === undefined ? {} : { idProperty: property }),
-  };
-  const { value } = await client.call({ verb: 'read', signal }, batchSchema, (sdk) =>
-    sdk.batch().read(resource.object, input),
-  );
-  return value.results;
 }
 
 interface Listed {
@@ -131,54 +98,7 @@ async function list(reading: Reading, after: string | null, archived: boolean): 
   const next = { after: value.paging?.next?.after ?? null, at };
   if (!isWide || value.results.length === 0) return { ...next, records: value.results };
   const ids = value.results.map((record) => record.id);
-  const records: ApiRecord[] = [];
-  for (let from = 0; from < ids.length; from += batchLimit) {
-    records.push(...(await readBatch(reading, ids.slice(from, from + batchLimit))));
-  }
-  return { ...next, records };
-}
-
-interface Found {
-  readonly records: readonly ApiRecord[];
-  readonly total: number;
-  /** Whether there are more than these. */
-  readonly more: boolean;
-  readonly at: number;
-}
-
-interface Query {
-  readonly filters: readonly SearchFilter[];
-  /** Alternatives, each together with the filters. */
-  readonly groups?: Groups;
-  readonly sort: string;
-  readonly limit?: number;
-  readonly fields?: readonly string[];
-}
-
-/** One search of at most 200 records. */
-export async function searchFor({ client, resource, signal }: Reading, query: Query): Promise<Found> {
-  const groups = (query.groups ?? [[]]).map((group) => [...group, ...query.filters]);
-  const request = (after: string | undefined) => ({
-    filterGroups: groups
-      .filter((group) => group.length > 0)
-      .map((group) => ({ filters: group.map(({ field, ...filter }) => ({ propertyName: field, ...filter })) })),
-    sorts: [query.sort],
-    properties: [...(query.fields ?? [...fieldsOf(resource), mergedField])],
-    limit: query.limit ?? searchPage,
-    ...(after === undefined ? {} : { after }),
-  });
-  for (let after: string | undefined; ; ) {
-    const asked = request(after);
-    const { value, at } = await client.call({ verb: 'read', signal, isSearch: true }, searchSchema, (sdk) =>
-      // The SDK types the operator as an enumeration of its own; its values are these words.
-      sdk.search().doSearch(resource.object, asked as Parameters<ReturnType<typeof sdk.search>['doSearch']>[1]),
-    );
-    after = value.paging?.next?.after;
-    // A page of records that were archived a moment ago is empty, and not the end.
-    if (value.results.length > 0 || after === undefined) {
-      return { records: value.results, total: value.total, more: after !== undefined, at };
-    }
-  }
+  return { ...next, records: [...(await readAll(reading, ids)).values()] };
 }
 
 /** How many records there are, for progress; undefined where the object cannot be searched. */
@@ -232,7 +152,7 @@ async function* pullNarrowed(reading: Reading, groups: Groups, start: InNarrowed
     const behind: SearchFilter = { field: 'hs_object_id', operator: 'GT', value: position?.afterId ?? '0' };
     const found: Found = await searchFor(reading, { filters: [behind], groups, sort: 'hs_object_id' });
     const from: number = position?.from ?? found.at;
-    const lastRecord = found.records.at(-1);
+    const lastRecord = found.last;
     const last = !found.more || lastRecord === undefined;
     const restart: Position = resource.pull.incremental
       ? { phase: 'settled', at: from, archivedFrom: from, archiveDue: 0 }
@@ -253,7 +173,7 @@ function timeOf(record: ApiRecord | undefined, field: string): number {
 /** Where to go on behind a page of changes; null at their end. */
 function afterChanges(position: InChanges, found: Found, field: string): InChanges | null {
   const { at, afterId } = position;
-  const lastRecord = found.records.at(-1);
+  const lastRecord = found.last;
   if (afterId !== null) {
     // Among the records of one time, by id. Behind the last of them the next moment begins.
     return found.more && lastRecord !== undefined
@@ -262,7 +182,7 @@ function afterChanges(position: InChanges, found: Found, field: string): InChang
   }
   if (!found.more || lastRecord === undefined) return null;
   const last = timeOf(lastRecord, field);
-  return last > timeOf(found.records[0], field) ? { ...position, at: last } : { ...position, at: last, afterId: '0' };
+  return last > timeOf(found.first, field) ? { ...position, at: last } : { ...position, at: last, afterId: '0' };
 }
 
 function queryFor({ at, afterId }: InChanges, field: string): Query {
@@ -328,17 +248,4 @@ export function pull(reading: Reading, since: Cursor | null): AsyncIterable<Page
   if (position !== null && position.phase !== 'narrowed') return pullChanges(reading, position);
   const groups = groupsOf(reading.resource);
   return groups === null ? pullAll(reading, null) : pullNarrowed(reading, groups, position);
-}
-
-/** Single records. The id of a merged record leads to another one, which is not the record asked for. */
-export async function read(reading: Reading, keys: readonly string[]): Promise<readonly (Rec | null)[]> {
-  const ids = [...new Set(keys.filter((key) => /^\d{1,19}$/.test(key)))];
-  const found = new Map<string, ApiRecord>();
-  for (let from = 0; from < ids.length; from += batchLimit) {
-    for (const record of await readBatch(reading, ids.slice(from, from + batchLimit))) found.set(record.id, record);
-  }
-  return keys.map((key) => {
-    const record = found.get(key);
-    return record === undefined ? null : toRec(reading.resource, record);
-  });
 }

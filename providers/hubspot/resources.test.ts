@@ -95,6 +95,34 @@ describe('toResource', () => {
     expect(columnOf(resource, 'gone')).toBeUndefined();
   });
 
+  // CRM API guide, "Properties", "Property type and fieldType values".
+  it.each([
+    ['bool', 'booleancheckbox', 'boolean'],
+    ['bool', 'calculation_equation', 'boolean'],
+    ['enumeration', 'booleancheckbox', 'text'],
+    ['enumeration', 'checkbox', 'text[]'],
+    ['enumeration', 'radio', 'text'],
+    ['enumeration', 'select', 'text'],
+    ['enumeration', 'calculation_equation', 'text'],
+    ['date', 'date', 'date'],
+    ['datetime', 'date', 'timestamptz'],
+    ['dateTime', 'date', 'timestamptz'],
+    ['string', 'file', 'text'],
+    ['string', 'text', 'text'],
+    ['string', 'textarea', 'text'],
+    ['string', 'html', 'text'],
+    ['string', 'phonenumber', 'text'],
+    ['string', 'calculation_equation', 'text'],
+    ['number', 'number', 'numeric'],
+    ['number', 'calculation_equation', 'numeric'],
+    ['phone_number', 'phonenumber', 'text'],
+    ['json', 'text', 'jsonb'],
+  ])('a property of type %s and field type %s is %s', (type, fieldType, expected) => {
+    const isCalculated = fieldType.startsWith('calculation');
+    const made = toResource(contacts(), [property('p', { type, fieldType, calculated: isCalculated })]);
+    expect(columnOf(made, 'p')).toMatchObject({ type: expected, insertable: !isCalculated, updatable: !isCalculated });
+  });
+
   it('knows what cannot be set', () => {
     const writable = resource.columns.filter((column) => column.insertable).map((column) => column.field);
     expect(writable).toEqual(['email', 'vip', 'level', 'tags', 'hubspot_owner_id', 'id', 'label']);

@@ -134,6 +134,7 @@ function typeOf(property: Property): ColumnType | undefined {
     case 'date':
       return 'date';
     case 'datetime':
+    case 'dateTime':
       return 'timestamptz';
     case 'json':
       return 'jsonb';

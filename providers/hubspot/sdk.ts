@@ -7,7 +7,6 @@ import * as definitions from '@hubspot/api-client/lib/codegen/crm/associations/v
 import * as objects from '@hubspot/api-client/lib/codegen/crm/objects/index.js';
 import * as properties from '@hubspot/api-client/lib/codegen/crm/properties/index.js';
 import * as schemas from '@hubspot/api-client/lib/codegen/crm/schemas/index.js';
-import * as oauth from '@hubspot/api-client/lib/codegen/oauth/index.js';
 import type { CallTransport, SdkRequest } from './transport.js';
 
 /** What each generated module has of its own: the same code, and types that TypeScript keeps apart. */
@@ -66,10 +65,17 @@ export interface Sdk {
   readonly schemas: () => schemas.CoreApi;
   readonly associations: () => associations.BatchApi;
   readonly definitions: () => definitions.DefinitionsApi;
-  readonly tokens: () => oauth.TokensApi;
+  /**
+   * Asks for an access token. The SDK's own client asks at `/oauth/v1/token`, which HubSpot ends on 16 February 2027
+   * (changelog, "v1 OAuth API Deprecation").
+   */
+  readonly token: (form: Readonly<Record<string, string>>) => Promise<unknown>;
   /** What the SDK has no client for. */
   readonly get: (path: string) => Promise<unknown>;
 }
+
+/** OAuth reference, version 2026-03, "OAuth token endpoint". */
+const tokenPath = '/oauth/2026-03/token';
 
 export function sdkOf(transport: CallTransport, baseUrl: string): Sdk {
   return {
@@ -80,7 +86,13 @@ export function sdkOf(transport: CallTransport, baseUrl: string): Sdk {
     schemas: () => new schemas.CoreApi(configure(schemas, transport, baseUrl)),
     associations: () => new associations.BatchApi(configure(associations, transport, baseUrl)),
     definitions: () => new definitions.DefinitionsApi(configure(definitions, transport, baseUrl)),
-    tokens: () => new oauth.TokensApi(configure(oauth, transport, baseUrl)),
+    token: (form) =>
+      transport.send({
+        method: 'POST',
+        url: `${baseUrl}${tokenPath}`,
+        headers: { 'content-type': 'application/x-www-form-urlencoded' },
+        body: new URLSearchParams(form),
+      }),
     get: (path) => transport.send({ method: 'GET', url: `${baseUrl}${path}`, headers: {}, body: undefined }),
   };
 }

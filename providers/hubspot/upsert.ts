@@ -6,7 +6,7 @@
 import type { Batch, BatchRow, Column, Outcome, Rec } from '../../src/provider/index.js';
 import type { ApiRecord } from './answers.js';
 import { toApi, toProperties, toRec, writtenRec } from './mapping.js';
-import { type Reading, readBatch } from './pull.js';
+import { type Reading, readBatch } from './read.js';
 import { batchLimit } from './resources.js';
 
 /** The property of an upsert's key: HubSpot takes one. */
@@ -56,7 +56,7 @@ export async function findUpserted(reading: Reading, batch: Batch): Promise<read
   const values = batch.rows.map((row) => keyOf(batch, row));
   const found = new Map<string, Rec>();
   for (let from = 0; from < values.length; from += batchLimit) {
-    for (const record of await readBatch(reading, values.slice(from, from + batchLimit), field)) {
+    for (const record of await readBatch(reading, values.slice(from, from + batchLimit), { property: field })) {
       found.set((record.properties[field] ?? '').toLowerCase(), toRec(batch.resource, record));
     }
   }

@@ -80,6 +80,61 @@ describe('toResource', () => {
     expect(columns.get('strange')).toMatchObject({ type: 'jsonb', insertable: false, updatable: false });
   });
 
+  // Apex Reference Guide, "DisplayType Enum", in the words of describe.
+  it.each([
+    ['anyType', 'jsonb'],
+    ['boolean', 'boolean'],
+    ['combobox', 'text'],
+    ['complexvalue', 'jsonb'],
+    ['currency', 'numeric'],
+    ['datacategorygroupreference', 'text'],
+    ['date', 'date'],
+    ['datetime', 'timestamptz'],
+    ['double', 'numeric'],
+    ['email', 'text'],
+    ['encryptedstring', 'text'],
+    ['id', 'text'],
+    ['int', 'integer'],
+    ['json', 'jsonb'],
+    ['long', 'bigint'],
+    ['multipicklist', 'text[]'],
+    ['percent', 'numeric'],
+    ['phone', 'text'],
+    ['picklist', 'text'],
+    ['reference', 'text'],
+    ['string', 'text'],
+    ['textarea', 'text'],
+    ['time', 'time'],
+    ['url', 'text'],
+  ])('%s is %s', (type, expected) => {
+    const resource = toResource(object([id, field('Field__c', type)]), 't');
+    const column = resource?.columns.find((candidate) => candidate.name === 'field');
+    expect(column).toMatchObject({ type: expected, insertable: expected !== 'jsonb', updatable: expected !== 'jsonb' });
+  });
+
+  it('has no column for compound fields and files, and JSON that nobody writes for what it does not know', () => {
+    const fields = ['address', 'location', 'base64', 'floatarray', 'junctionIdList', 'sobject'];
+    const resource = toResource(object([id, ...fields.map((type) => field(`${type}__c`, type))]), 't');
+    expect(resource?.columns.map(({ name, type, insertable }) => [name, type, insertable])).toEqual([
+      ['id', 'text', false],
+      ['floatarray', 'jsonb', false],
+      ['junction_id_list', 'jsonb', false],
+      ['sobject', 'jsonb', false],
+    ]);
+  });
+
+  it('tells reserved words, system columns and long names apart from nothing', () => {
+    const long = `${'Very_long_name_'.repeat(5)}__c`;
+    const names = ['Order__c', 'Xmin__c', 'User', long, `${long.slice(0, -3)}X__c`, '2nd__c'].map((name) =>
+      field(name, 'string'),
+    );
+    const columns = toResource(object([id, ...names]), 't')?.columns.map((column) => column.name) ?? [];
+    expect(columns.slice(0, 4)).toEqual(['id', 'order', 'xmin_c', 'user']);
+    expect(new Set(columns).size).toBe(7);
+    for (const name of columns) expect(Buffer.byteLength(name)).toBeLessThanOrEqual(63);
+    expect(columns.at(-1)).toBe('_2nd');
+  });
+
   it('offers the verbs that the object allows', () => {
     expect(toResource(object([id], { createable: false, deletable: false }), 't')?.writes).toEqual({
       update: { max: 200, ceiling: 200, atomic: true },

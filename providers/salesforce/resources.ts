@@ -144,21 +144,22 @@ function choicesOf(field: Field): readonly string[] | undefined {
 
 function column(field: Field, name: string): Column {
   const known = columnTypes[field.type];
+  // JSON is shown as the API gives it, and not written: what form it would have to have, no documentation says.
+  const isWritable = known !== undefined && known !== 'jsonb';
   const isBoolean = field.type === 'boolean';
-  const required = field.createable && !field.nillable && field.defaultedOnCreate !== true && !isBoolean;
+  const required = isWritable && field.createable && !field.nillable && field.defaultedOnCreate !== true && !isBoolean;
   const choices = choicesOf(field);
   const comment = commentOf(field);
   const references = field.referenceTo ?? [];
   const isKey = field.type !== 'id' && (field.externalId === true || field.idLookup === true);
-  const upsertKey = isKey && field.createable && field.updateable && known !== undefined;
+  const upsertKey = isKey && field.createable && field.updateable && isWritable;
   return {
     name,
     field: field.name,
-    // A type that this version does not know is kept as the JSON that the API gives, and not written.
     type: known ?? 'jsonb',
     nullable: field.nillable,
-    insertable: field.createable && known !== undefined,
-    updatable: field.updateable && known !== undefined,
+    insertable: field.createable && isWritable,
+    updatable: field.updateable && isWritable,
     ...(required ? { required } : {}),
     ...(measured.has(field.type) && field.length ? { maxLength: field.length } : {}),
     ...(choices === undefined ? {} : { choices }),

@@ -14,7 +14,8 @@ import {
   parseRetryAfter,
   type RequestNote,
 } from '../../src/provider/index.js';
-import { contextOf, meaningOf, parseErrors } from './errors.js';
+import { meaningOf } from './codes.js';
+import { contextOf, parseErrors } from './errors.js';
 
 type JsforceRequest = Parameters<Transport['httpRequest']>[0];
 
@@ -27,6 +28,9 @@ interface JsforceAnswer {
 
 /** A used-up quota of requests in 24 hours comes back bit by bit: there is no time to name, so it is asked again after this. */
 const quotaPause = 60_000;
+
+/** "Salesforce Edge doesn't have routing information available" (REST API Developer Guide, "Status Codes"). */
+const notRouted = 420;
 
 function jsonOf(body: string): unknown {
   try {
@@ -58,6 +62,8 @@ export function failureOfAnswer(answer: HttpAnswer, kit: Kit): CallFailure | und
     return new CallFailure({ ...said, kind: 'rate', fate: 'refused', retryAfter: retryAfter ?? quotaPause });
   }
   if (status < 400) return new CallFailure({ ...said, kind: 'request', fate: 'refused' });
+  // Salesforce's own gateway does not know, for the moment, where the organization is.
+  if (status === notRouted) return new CallFailure({ ...said, kind: 'busy', fate: 'refused' });
   if (status < 500 && meaning === 'credentials_refused') {
     return new CallFailure({ ...said, kind: 'credentials', fate: 'refused' });
   }
@@ -71,10 +77,45 @@ export function failureOfAnswer(answer: HttpAnswer, kit: Kit): CallFailure | und
   return undefined;
 }
 
-/** Reports `Sforce-Limit-Info: api-usage=18/5000` to the budget (REST API Developer Guide, "Limit Info Header"). */
+/** Refusals of the token endpoint that pass by themselves; every other one is final. */
+const passingTokenErrors: ReadonlyMap<unknown, 'rate' | 'busy'> = new Map([
+  ['rate_limit_exceeded', 'rate'],
+  ['unknown_error', 'busy'],
+  ['server_error', 'busy'],
+  ['temporarily_unavailable', 'busy'],
+]);
+
+/**
+ * The same of the token endpoint, which answers in OAuth's own form: jsforce reads its refusals. Now and then it says
+ * `unknown_error: retry your request`, which is to be taken at its word.
+ * Sources: Salesforce Help, "OAuth 2.0 Authorization Errors"; RFC 6749, section 4.1.2.1.
+ */
+export function failureOfTokenAnswer(answer: HttpAnswer, kit: Kit): CallFailure | undefined {
+  const { status } = answer;
+  if (status >= 500 || status === 429) return failureOfAnswer(answer, kit);
+  const body = jsonOf(answer.body);
+  const said: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, 'error') : undefined;
+  const kind = status < 400 ? undefined : passingTokenErrors.get(said);
+  if (kind === undefined) return undefined;
+  return new CallFailure({ kind, fate: 'refused', status, words: kit.describe(`salesforce answered ${String(said)}`) });
+}
+
+/**
+ * The quota in `Sforce-Limit-Info: api-usage=25/5000; per-app-api-usage=17/250(appName=x)`: of the organization's and the
+ * connected app's own, where it has one, the one that is nearer to its end.
+ * Source: REST API Developer Guide, "Limit Info Header".
+ */
+export function quotaOf(header: string | undefined): { readonly used: number; readonly limit: number } | undefined {
+  const quotas = [...(header ?? '').matchAll(/api-usage=(\d+)\/(\d+)/g)].map(([, used, limit]) => ({
+    used: Number(used),
+    limit: Number(limit),
+  }));
+  return quotas.filter(({ limit }) => limit > 0).sort((a, b) => b.used / b.limit - a.used / a.limit)[0];
+}
+
 function reportQuota(answer: HttpAnswer, kit: Kit): void {
-  const match = /api-usage=(\d+)\/(\d+)/.exec(answer.headers['sforce-limit-info'] ?? '');
-  if (match !== null) kit.budget.report({ used: Number(match[1]), limit: Number(match[2]) });
+  const quota = quotaOf(answer.headers['sforce-limit-info']);
+  if (quota !== undefined) kit.budget.report(quota);
 }
 
 export interface TransportOptions {
@@ -115,12 +156,9 @@ export class CallTransport extends Transport {
     this.answer = answer;
     this.note(request, answer);
     reportQuota(answer, kit);
-    // The token endpoint answers refusals in OAuth's own form, which jsforce reads.
     const isToken = request.url.includes('/services/oauth2/token');
-    if (!isToken || answer.status >= 500 || answer.status === 429) {
-      const failure = failureOfAnswer(answer, kit);
-      if (failure !== undefined) throw failure;
-    }
+    const failure = isToken ? failureOfTokenAnswer(answer, kit) : failureOfAnswer(answer, kit);
+    if (failure !== undefined) throw failure;
     return { statusCode: answer.status, headers: { ...answer.headers }, body: answer.body };
   }
 

@@ -17,7 +17,8 @@ import {
   type WriteResult,
 } from '../../src/provider/index.js';
 import { RequestRefused, type SalesforceClient } from './client.js';
-import { type ApiError, contextOf, meaningOf, parseErrors, refusalFault, rolledBack } from './errors.js';
+import { meaningOf, rolledBack } from './codes.js';
+import { type ApiError, contextOf, parseErrors, refusalFault } from './errors.js';
 import { keptRecord, longId, toFields } from './mapping.js';
 import { sendUpsert } from './upsert.js';
 

@@ -116,6 +116,7 @@ function tableMetrics(metrics: Metrics, all: readonly TableHealth[]): void {
   const age = each('upwrite_table_age_seconds', 'Everything that the API had so long ago is here.');
   const maxAge = each('upwrite_table_max_age_seconds', 'From one look for changes to the next.');
   const healthy = each('upwrite_table_healthy', '0 while the table is unhealthy.');
+  const warned = each('upwrite_table_warning', '1 while the API has values that are not of the type of their column.');
   const rows = each('upwrite_table_backfill_rows', 'Records of the running or the last full listing.');
   for (const { provider } of all) {
     for (const state of ['live', 'backfilling', 'paused', 'unhealthy', 'detached']) states.add(0, { provider, state });
@@ -124,6 +125,7 @@ function tableMetrics(metrics: Metrics, all: readonly TableHealth[]): void {
     const labels = { schema: table.schema, table: table.name };
     states.add(1, { provider: table.provider, state: table.state });
     healthy.set(table.state === 'unhealthy' ? 0 : 1, labels);
+    warned.set(table.warning === null ? 0 : 1, labels);
     rows.set(table.rows, labels);
     if (table.state === 'detached') continue;
     if (table.lastSyncedAt !== null) age.set(Math.max(0, table.now - table.lastSyncedAt) / 1000, labels);

@@ -62,6 +62,7 @@ export function statusJson(status: Status): string {
     provider: table.provider,
     state: table.state,
     reason: table.reason,
+    warning: table.warning,
     since: iso(table.since),
     pages: table.pages,
     rows: table.rows,
@@ -101,7 +102,7 @@ export function statusLines({ tables: all, records: targets, now, processes, ope
     span(table.now - table.since),
     table.lastSyncedAt === null ? '–' : span(table.now - table.lastSyncedAt),
     table.maxAge === null ? '–' : span(table.maxAge),
-    noteOf(table),
+    [noteOf(table), table.warning ?? ''].filter((note) => note !== '').join('; '),
   ]);
   const counts = new Map<string, number>();
   for (const { state } of all) counts.set(state, (counts.get(state) ?? 0) + 1);

@@ -122,6 +122,8 @@ export type Values = Readonly<Record<string, JsonValue>>;
 export interface Rec {
   readonly key: string;
   readonly values: Values;
+  /** Columns that are null because the API's value is not of their type. Set by the guard, never by a provider. */
+  readonly unfit?: readonly string[];
 }
 
 export interface BatchRow {

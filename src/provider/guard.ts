@@ -5,6 +5,7 @@
 import { type Fault, FaultError, fault } from '../errors/index.js';
 import { trackSending } from './call.js';
 import type { Batch, Outcome, Page, Rec, Resource, Session, Values, Verb, WriteResult } from './contract.js';
+import { UnfitLog, withoutUnfit } from './fit.js';
 import type { Kit } from './kit.js';
 import { withoutNul } from './nul.js';
 
@@ -107,15 +108,38 @@ function flaw(batch: Batch, outcomes: readonly Outcome[]): string | undefined {
   return undefined;
 }
 
-function cleanOutcome(outcome: Outcome): Outcome {
-  return outcome.kind === 'applied' ? { ...outcome, record: withoutNul(outcome.record) } : outcome;
+/** What the database cannot hold is left out of a record. */
+type Clean = <R extends Rec | null>(resource: Resource, record: R) => R | Rec;
+
+function cleaner(kit: Kit): Clean {
+  const unfit = new UnfitLog(kit.log, kit.now);
+  return (resource, record) => {
+    if (record === null) return record;
+    const fitting = withoutUnfit(resource, withoutNul(record));
+    if (fitting.unfit !== undefined) unfit.tell(resource, fitting);
+    return fitting;
+  };
 }
 
-async function* cleanPages(pages: AsyncIterable<Page>): AsyncGenerator<Page> {
-  for await (const page of pages) yield { ...page, records: page.records.map(withoutNul) };
+function cleanOutcome(clean: Clean, resource: Resource, outcome: Outcome): Outcome {
+  return outcome.kind === 'applied' ? { ...outcome, record: clean(resource, outcome.record) } : outcome;
 }
 
-async function guardedWrite(session: Session, kit: Kit, batch: Batch, signal: AbortSignal): Promise<WriteResult> {
+async function* cleanPages(clean: Clean, resource: Resource, pages: AsyncIterable<Page>): AsyncGenerator<Page> {
+  for await (const page of pages) yield { ...page, records: page.records.map((record) => clean(resource, record)) };
+}
+
+interface Guarding {
+  readonly session: Session;
+  readonly kit: Kit;
+  readonly clean: Clean;
+}
+
+async function guardedWrite(
+  { session, kit, clean }: Guarding,
+  batch: Batch,
+  signal: AbortSignal,
+): Promise<WriteResult> {
   if (batch.rows.length === 0) return { outcomes: [], requests: [] };
   const refused = refusal(kit.provider, batch);
   if (refused !== undefined) return { outcomes: everyRow(batch, { kind: 'rejected', fault: refused }), requests: [] };
@@ -124,7 +148,10 @@ async function guardedWrite(session: Session, kit: Kit, batch: Batch, signal: Ab
     return { outcomes: everyRow(batch, outcomeOfError(done.error, done.mayBeApplied, kit)), requests: [] };
   }
   const wrong = flaw(batch, done.result.outcomes);
-  if (wrong === undefined) return { ...done.result, outcomes: done.result.outcomes.map(cleanOutcome) };
+  if (wrong === undefined) {
+    const outcomes = done.result.outcomes.map((outcome) => cleanOutcome(clean, batch.resource, outcome));
+    return { ...done.result, outcomes };
+  }
   const unknown = fault('outcome_unknown', { params: { provider: kit.provider }, context: wrong });
   return { outcomes: everyRow(batch, { kind: 'unknown', fault: unknown }), requests: done.result.requests };
 }
@@ -145,24 +172,28 @@ function hasValues(record: Rec, values: Values): boolean {
 
 /** Wraps a session so that the promises of the contract hold whatever the provider does. */
 export function guardSession(session: Session, kit: Kit): Session {
+  const clean = cleaner(kit);
+  const cleanAll = (resource: Resource, records: readonly (Rec | null)[]): readonly (Rec | null)[] =>
+    records.map((record) => clean(resource, record));
   return {
     describe: (signal) => session.describe(signal),
     plan: (verb, resource, rows, conflict) => session.plan(verb, resource, rows, conflict),
-    write: (batch, signal) => guardedWrite(session, kit, batch, signal),
-    pull: (resource, since, signal) => cleanPages(session.pull(resource, since, signal)),
+    write: (batch, signal) => guardedWrite({ session, kit, clean }, batch, signal),
+    pull: (resource, since, signal) => cleanPages(clean, resource, session.pull(resource, since, signal)),
     read: async (resource, keys, signal) =>
       keys.length === 0
         ? []
-        : (await sameLength(keys.length, 'read', session.read(resource, keys, signal))).map(withoutNul),
-    findInserted: async (batch, sentAt, signal, taken) =>
-      (await sameLength(batch.rows.length, 'findInserted', session.findInserted(batch, sentAt, signal, taken))).map(
-        withoutNul,
-      ),
+        : cleanAll(resource, await sameLength(keys.length, 'read', session.read(resource, keys, signal))),
+    findInserted: async (batch, sentAt, signal, taken) => {
+      const found = session.findInserted(batch, sentAt, signal, taken);
+      return cleanAll(batch.resource, await sameLength(batch.rows.length, 'findInserted', found));
+    },
     findUpserted: async (batch, signal) => {
       if (session.findUpserted === undefined) {
         throw new FaultError(fault('internal', { params: { what: 'a session without findUpserted' } }));
       }
-      return (await sameLength(batch.rows.length, 'findUpserted', session.findUpserted(batch, signal))).map(withoutNul);
+      const found = session.findUpserted(batch, signal);
+      return cleanAll(batch.resource, await sameLength(batch.rows.length, 'findUpserted', found));
     },
     holds: (resource, record, values) =>
       session.holds === undefined ? hasValues(record, values) : session.holds(resource, record, values),

@@ -101,6 +101,7 @@ export {
   tables,
 } from './tables.js';
 export { type StoredSecret, type TokenShelfOptions, tokenShelf } from './tokens.js';
+export { forgetUnfit, noteUnfit } from './unfit.js';
 export {
   type Mismatch,
   type PassPosition,

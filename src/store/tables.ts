@@ -50,6 +50,8 @@ export interface TableHealth {
   readonly name: string;
   readonly state: ShownState;
   readonly reason: string | null;
+  /** What of the API could not be taken over as it is; the table goes on. */
+  readonly warning: string | null;
   readonly since: number;
   /** Of the full listing that is running, or of the last one. */
   readonly pages: number;
@@ -146,6 +148,7 @@ interface HealthRow {
   readonly table_name: string;
   readonly state: ShownState;
   readonly reason: string | null;
+  readonly warning: string | null;
   readonly since: Date;
   readonly pages: string;
   readonly rows: string;
@@ -184,7 +187,7 @@ async function list(db: Queryable, connections?: readonly string[]): Promise<rea
 }
 
 const healthSql = `
-  SELECT table_oid, connection, provider, schema_name, table_name, state, reason, since, pages, rows, expected_rows,
+  SELECT table_oid, connection, provider, schema_name, table_name, state, reason, warning, since, pages, rows, expected_rows,
     rows_per_second, expected_at, last_synced_at, swept_at, extract(epoch FROM max_age)::float8 * 1000 AS max_age_ms,
     clock_timestamp() AS now
   FROM upwrite.tables ORDER BY schema_name, table_name`;
@@ -201,6 +204,7 @@ async function health(db: Queryable): Promise<readonly TableHealth[]> {
     name: row.table_name,
     state: row.state,
     reason: row.reason,
+    warning: row.warning,
     since: row.since.getTime(),
     pages: Number(row.pages),
     rows: Number(row.rows),

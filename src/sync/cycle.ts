@@ -12,6 +12,7 @@ import type { Page } from '../provider/index.js';
 import {
   type Claim,
   countSwept,
+  forgetUnfit,
   forgetWrites,
   inTransaction,
   noteSwept,
@@ -237,5 +238,6 @@ async function endListing(run: Run, signal: AbortSignal): Promise<void> {
   }
   const again = !table.resource.pull.incremental;
   await turn(() => positions.endListing(pool, table.oid, run.id, again));
+  await turn(() => forgetUnfit(pool, table.oid));
   run.position = { ...position, sweep: null, sweptRows: null };
 }

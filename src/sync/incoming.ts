@@ -2,7 +2,7 @@
 import type pg from 'pg';
 import { groupRecords, type SyncedTable } from '../catalog/index.js';
 import type { Rec, Session } from '../provider/index.js';
-import { lockTableExclusive } from '../store/index.js';
+import { lockTableExclusive, noteUnfit } from '../store/index.js';
 import { type Merged, mergeDeletions, mergeRecords, planSettings, sum } from './merge.js';
 import { stage } from './stage.js';
 import type { Turn } from './turns.js';
@@ -40,5 +40,6 @@ export async function mergeAll(context: TableContext, client: pg.ClientBase, inc
     merged.push(await mergeRecords(client, table, group, incoming.order, staged[i] ?? null));
   }
   merged.push(await mergeDeletions(client, table, incoming.deletions, incoming.order));
+  await noteUnfit(client, table.oid, incoming.records, incoming.deletions);
   return sum(merged);
 }

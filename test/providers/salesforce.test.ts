@@ -1,6 +1,7 @@
 /** What only Salesforce has: its flows of authorisation, its limits, and its refusals, against the project's sandbox. */
 import { generateKeyPairSync } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { JsonObject } from '../../fixtures/kit/index.js';
 import {
   DEFAULT_CREDENTIALS,
   type SalesforceSandbox,
@@ -122,6 +123,30 @@ describe('authorisation', () => {
     await Promise.all(Array.from({ length: 8 }, () => session.check(signal)));
     const tokens = sandbox.requests.list().filter((entry) => entry.path === '/services/oauth2/token');
     expect(tokens).toHaveLength(1);
+  });
+
+  it('asks the token endpoint again where it says so, within the time limit', async () => {
+    const passing = { error: 'unknown_error', error_description: 'retry your request' };
+    const fault = { method: 'POST', path: '/services/oauth2/token', action: { kind: 'respond', status: 400 } } as const;
+    const refuse = (body: JsonObject, times: number | 'always') =>
+      sandbox.faults.add({ ...fault, times, action: { ...fault.action, body } });
+    refuse(passing, 2);
+    const session = await open();
+    expect(await session.check(signal)).toContain(username);
+    const contacts = await tableOf(session, 'contacts');
+    const row = { values: { last_name: 'x' } };
+    const before = sandbox.records('Contact').length;
+    for (const [body, sqlstate] of [
+      [passing, '58030'],
+      [{ error: 'rate_limit_exceeded' }, '53400'],
+      [{ error: 'inactive_org' }, '58000'],
+    ] as const) {
+      const held = refuse(body, 'always');
+      const { outcomes } = await (await open()).write(batch(contacts, 'insert', [row], 900), signal);
+      expect(outcomes).toMatchObject([{ kind: 'rejected', fault: { sqlstate } }]);
+      held.remove();
+    }
+    expect(sandbox.records('Contact')).toHaveLength(before);
   });
 
   it('an unreachable login host is an unavailable API, and the write was not sent', async () => {

@@ -9,4 +9,4 @@ ALTER TABLE upwrite.stale_keys ADD COLUMN queued_at timestamptz NOT NULL DEFAULT
 COMMENT ON COLUMN upwrite.stale_keys.queued_at IS 'Since when the record waits, however often it is queued.';
 `;
 
-export const held: Migration = { version: 9, name: 'tables that are held, and how long records wait', sql };
+export const held: Migration = { version: 10, name: 'tables that are held, and how long records wait', sql };

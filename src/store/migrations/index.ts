@@ -14,6 +14,7 @@ import type { Migration } from './migration.js';
 import { records } from './records.js';
 import { sync } from './sync.js';
 import { tables } from './tables.js';
+import { unfit } from './unfit.js';
 import { upserts } from './upserts.js';
 import { webhooks } from './webhooks.js';
 
@@ -28,6 +29,7 @@ export const migrations: readonly Migration[] = [
   webhooks,
   definitions,
   records,
+  unfit,
   held,
 ];
 

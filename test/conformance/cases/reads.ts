@@ -180,6 +180,20 @@ const nulCase: Case = {
   },
 };
 
+const unfitCase: Case = {
+  name: 'a value that is not of the type of its column is NULL, and the rest of the record comes',
+  run: async ({ stand, session, resource, signal }) => {
+    const key = stand.upstream.insert('no such value');
+    for (const type of ['numeric', 'date', 'timestamptz'] as const) {
+      // As if the API's description said so.
+      const columns = resource.columns.map((column) => (column.name === stand.mark ? { ...column, type } : column));
+      const [read] = await session.read({ ...resource, columns }, [key], signal);
+      expect(read?.values[stand.mark], type).toBeNull();
+      expect(read?.values[resource.key]).toBe(key);
+    }
+  },
+};
+
 export const readCases: readonly Case[] = [
   describeCase,
   {
@@ -192,4 +206,5 @@ export const readCases: readonly Case[] = [
   movingCase,
   lateCase,
   nulCase,
+  unfitCase,
 ];

@@ -35,7 +35,7 @@ describe('authorisation', () => {
     // Half an hour less a little: HubSpot would still take the token.
     ahead = 30 * 60_000 - 30_000;
     await Promise.all([session.check(signal), session.check(signal), session.check(signal)]);
-    expect(paths(sandbox).filter((path) => path.endsWith('/oauth/v1/token'))).toHaveLength(2);
+    expect(paths(sandbox).filter((path) => path === 'POST /oauth/2026-03/token')).toHaveLength(2);
     expect(sandbox.requests.list().every((entry) => entry.status === 200)).toBe(true);
   });
 

@@ -1,6 +1,7 @@
 /** HubSpot's list, search and archive, and records that were perhaps made, against the project's sandbox. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type HubspotSandbox, startHubspotSandbox } from '../../../fixtures/hubspot/index.js';
+import { number, text } from '../../../fixtures/hubspot/schema/property.js';
 import type { Resource } from '../../../src/provider/index.js';
 import {
   batch,
@@ -140,6 +141,70 @@ describe('pull', () => {
     expect(page?.records[0]?.values).toMatchObject({ email: sandbox.records('contacts')[0]?.['email'] });
     expect(paths(sandbox)).toContain('POST /crm/v3/objects/contacts/batch/read');
     expect(sandbox.requests.list().every((entry) => entry.path.length < 8000)).toBe(true);
+  });
+
+  it('asks the search for ids where the names of all properties would make the request too long', async () => {
+    const small = await startHubspotSandbox({ ...sizes, contacts: 0, searchPage: 5 });
+    try {
+      const session = await open(small, { config: { objects: ['contacts'], associations: 'none' } });
+      const contacts = await tableOf(session, 'contacts');
+      const [first] = contacts.columns;
+      const padding = Array.from({ length: 200 }, (_, n) => ({
+        ...(first ?? { nullable: true, insertable: false, updatable: false, type: 'text' as const }),
+        name: `padding_${n}`,
+        field: `padding_property_${n}`,
+      }));
+      const wide: Resource = { ...contacts, columns: [...contacts.columns, ...padding] };
+      const cursor = endOf(await pullAll(session, wide, null));
+      const made = Array.from({ length: 12 }, (_, n) => small.upsert('contacts', { firstname: `n${n}`, city: 'Rio' }));
+      const [into = '', other = '', gone = ''] = made;
+      small.merge('contacts', into, other);
+      small.archive('contacts', gone);
+      small.requests.clear();
+      const pages = await pullAll(session, wide, cursor);
+      const records = pages.flatMap((page) => page.records);
+      expect(new Set(records.map(({ key }) => key))).toEqual(new Set(made.filter((id) => id !== other && id !== gone)));
+      expect(records.every(({ values }) => values['city'] === 'Rio')).toBe(true);
+      expect(new Set(deletionsIn(pages))).toEqual(new Set([other, gone]));
+      const searches = small.requests.list().filter(({ path }) => path.endsWith('/search'));
+      expect(searches.map(({ status }) => status)).toEqual(searches.map(() => 200));
+      expect(paths(small)).toContain('POST /crm/v3/objects/contacts/batch/read');
+      // A look that finds nothing costs no further request.
+      small.requests.clear();
+      small.clock.advance(600_000);
+      await pullAll(session, wide, endOf(await pullAll(session, wide, endOf(pages))));
+      small.requests.clear();
+      await pullAll(session, wide, { phase: 'settled', at: small.clock.now(), archivedFrom: 0, archiveDue: 8e15 });
+      expect(paths(small)).toEqual(['POST /crm/v3/objects/contacts/search']);
+    } finally {
+      await small.close();
+    }
+  });
+
+  it('has NULL for a value of before its property became a number, and says so', async () => {
+    const lines: Readonly<Record<string, unknown>>[] = [];
+    const warn = (fields: Readonly<Record<string, unknown>>): void => void lines.push(fields);
+    const session = await open(sandbox, { log: { debug: () => {}, info: () => {}, warn } });
+    sandbox.changeProperty('contacts', 'budget', text('budget', 'Budget', { custom: true }));
+    const odd = sandbox.upsert('contacts', { email: 'odd@example.com', budget: 'about a million' });
+    const good = sandbox.upsert('contacts', { email: 'good@example.com', budget: '1e6' });
+    sandbox.changeProperty('contacts', 'budget', number('budget', 'Budget', { custom: true }));
+    const contacts = await tableOf(session, 'contacts');
+    expect(contacts.columns.find((column) => column.name === 'budget')).toMatchObject({ type: 'numeric' });
+    const records = (await pullAll(session, contacts, null)).flatMap((page) => page.records);
+    const oddOne = records.find(({ key }) => key === odd);
+    expect(oddOne).toMatchObject({ values: { email: 'odd@example.com', budget: null }, unfit: ['budget'] });
+    const goodOne = records.find(({ key }) => key === good);
+    expect(goodOne?.values['budget']).toBe('1000000');
+    expect(goodOne?.unfit).toBeUndefined();
+    expect(lines).toEqual([
+      { table: 'contacts', column: 'budget', field: 'budget', type: 'numeric', key: odd, count: 1 },
+    ]);
+    // It can be put right with SQL's UPDATE, as any other value.
+    const rows = [{ key: odd, values: { budget: '5' } }];
+    expect(await write(session, contacts, 'update', rows)).toMatchObject([
+      { kind: 'applied', record: { values: { budget: '5' } } },
+    ]);
   });
 
   it('takes no cursor of another making', async () => {
