@@ -149,23 +149,28 @@ const releaseSql = `
   UPDATE upwrite.table_details d SET worker = NULL, again = false FROM was
   WHERE d.table_oid = was.table_oid RETURNING was.again`;
 
+/** The notes of a listing are emptied by the run that has the table, and by none that was thought dead. */
+const mineSql = `
+  mine AS (SELECT table_oid FROM upwrite.table_details WHERE table_oid = $1 AND run = $2 FOR UPDATE),
+  emptied AS (DELETE FROM upwrite.swept_keys s USING mine WHERE s.table_oid = mine.table_oid)`;
+
 const beginListingSql = `
-  WITH emptied AS (DELETE FROM upwrite.swept_keys WHERE table_oid = $1),
+  WITH ${mineSql},
   t AS (
     UPDATE upwrite.tables SET pages = CASE WHEN $3 THEN pages ELSE 0 END, rows = CASE WHEN $3 THEN rows ELSE 0 END,
       expected_rows = CASE WHEN $3 THEN expected_rows END, listing_began_at = clock_timestamp()
-    WHERE table_oid = $1 RETURNING pages, rows, expected_rows)
+    WHERE table_oid = (SELECT table_oid FROM mine) RETURNING pages, rows, expected_rows)
   UPDATE upwrite.table_details d SET cursor = CASE WHEN $3 THEN d.cursor END, full_listing = NOT $3, sweeping = $3,
     sweep_cursor = NULL, listing_order = nextval('upwrite.write_order'), swept_rows = CASE WHEN $4 THEN 0 END
   FROM t WHERE d.table_oid = $1 AND d.run = $2
   RETURNING ${positionColumns}`;
 
 const endListingSql = `
-  WITH emptied AS (DELETE FROM upwrite.swept_keys WHERE table_oid = $1),
+  WITH ${mineSql},
   d AS (
-    UPDATE upwrite.table_details SET swept_rows = NULL, sweeping = false, sweep_cursor = NULL, full_listing = $3,
+    UPDATE upwrite.table_details d SET swept_rows = NULL, sweeping = false, sweep_cursor = NULL, full_listing = $3,
       cursor = CASE WHEN $3 THEN NULL ELSE cursor END
-    WHERE table_oid = $1 AND run = $2 RETURNING table_oid)
+    FROM mine WHERE d.table_oid = mine.table_oid RETURNING d.table_oid)
   UPDATE upwrite.tables t SET swept_at = clock_timestamp(), rows_per_second = NULL, expected_at = NULL,
     last_synced_at = greatest(t.last_synced_at, t.listing_began_at)
   FROM d WHERE t.table_oid = d.table_oid`;
