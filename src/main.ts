@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
+  aliveCommand,
   type Command,
   checkCommand,
   type Io,
@@ -133,6 +134,7 @@ async function main(): Promise<number> {
       ['start', startCommand(registry)],
       ['sync', syncCommand(registry)],
       ...operateCommands(operateOptions),
+      ['alive', aliveCommand],
       [
         'check',
         checkCommand({

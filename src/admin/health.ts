@@ -1,6 +1,6 @@
 /** `/livez`, `/healthz` and `/metrics`: what a balancer, an operator and Prometheus ask of one Upwrite process. */
 import type pg from 'pg';
-import { records, type TableHealth, tables, verification } from '../store/index.js';
+import { type RecordTargetHealth, records, type TableHealth, tables, verification } from '../store/index.js';
 import { Metrics } from '../telemetry/index.js';
 import { recordMetrics, verificationMetrics } from './check-metrics.js';
 import type { AdminReply, Route } from './server.js';
@@ -13,7 +13,7 @@ export interface HealthOptions {
   readonly timeout?: number;
 }
 
-/** Tables that `/healthz` names at most; how many there are it says of all. */
+/** Tables that `/healthz` names at most, and as many records tables; how many there are it says of all. */
 const mostNamed = 100;
 
 export function healthRoutes(options: HealthOptions): readonly Route[] {
@@ -24,57 +24,84 @@ export function healthRoutes(options: HealthOptions): readonly Route[] {
   ];
 }
 
+interface Seen {
+  readonly tables: readonly TableHealth[];
+  readonly records: readonly RecordTargetHealth[];
+}
+
+async function read(pool: HealthOptions['pool']): Promise<Seen> {
+  return { tables: await tables.health(pool), records: await records.health(pool) };
+}
+
 /** Null where the database does not answer. */
-async function look({ pool, timeout = 3000 }: HealthOptions): Promise<readonly TableHealth[] | null> {
+async function look({ pool, timeout = 3000 }: HealthOptions): Promise<Seen | null> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<null>((resolve) => {
     timer = setTimeout(() => resolve(null), timeout);
   });
   try {
-    return await Promise.race([tables.health(pool).catch(() => null), late]);
+    return await Promise.race([read(pool).catch(() => null), late]);
   } finally {
     clearTimeout(timer);
   }
 }
 
 /** 503 where a table is unhealthy or the database is away; a pause, or a backfill, is nothing to be alarmed about. */
-function healthReply(all: readonly TableHealth[] | null): AdminReply {
-  const counts = { live: 0, backfilling: 0, paused: 0, unhealthy: 0 };
-  for (const { state } of all ?? []) counts[state] += 1;
-  const ok = all !== null && counts.unhealthy === 0;
-  const named = (all ?? []).filter(({ state }) => state === 'unhealthy' || state === 'paused').slice(0, mostNamed);
+function healthReply(seen: Seen | null): AdminReply {
+  const counts = { live: 0, backfilling: 0, paused: 0, unhealthy: 0, detached: 0 };
+  const targets = { live: 0, loading: 0, unhealthy: 0 };
+  for (const { state } of seen?.tables ?? []) counts[state] += 1;
+  for (const { state } of seen?.records ?? []) targets[state] += 1;
+  const ok = seen !== null && counts.unhealthy + targets.unhealthy === 0;
+  const attention = [
+    ...named(seen?.tables ?? [], ({ schema, name }) => ({ table: `${schema}.${name}` })),
+    ...named(seen?.records ?? [], ({ name }) => ({ records: name })),
+  ];
   const body = {
     status: ok ? 'ok' : 'unhealthy',
-    database: all === null ? 'unreachable' : 'ok',
+    database: seen === null ? 'unreachable' : 'ok',
     tables: counts,
-    attention: named.map(({ schema, name, state, reason, since }) => ({
-      table: `${schema}.${name}`,
-      state,
-      reason,
-      since: new Date(since).toISOString(),
-    })),
+    records: targets,
+    attention,
   };
   return { status: ok ? 200 : 503, type: 'application/json', body: `${JSON.stringify(body, undefined, 2)}\n` };
 }
 
+/** Those that somebody should look at. */
+function named<T extends { readonly state: string; readonly reason: string | null; readonly since: number }>(
+  all: readonly T[],
+  nameOf: (each: T) => object,
+): readonly object[] {
+  return all
+    .filter(({ state }) => state === 'unhealthy' || state === 'paused')
+    .slice(0, mostNamed)
+    .map((each) => ({
+      ...nameOf(each),
+      state: each.state,
+      reason: each.reason,
+      since: new Date(each.since).toISOString(),
+    }));
+}
+
 async function metricsReply(options: HealthOptions): Promise<AdminReply> {
-  const all = await look(options);
+  const seen = await look(options);
   const shared = new Metrics();
   shared
     .gauge({ name: 'upwrite_database_up', help: 'Whether the database answers this process.' })
-    .set(all === null ? 0 : 1);
-  if (all !== null) tableMetrics(shared, all);
-  await furtherMetrics(shared, options.pool).catch(() => {});
+    .set(seen === null ? 0 : 1);
+  if (seen !== null) {
+    tableMetrics(shared, seen.tables);
+    recordMetrics(shared, seen.records, Date.now());
+    await verification
+      .health(options.pool)
+      .then((all) => verificationMetrics(shared, all))
+      .catch(() => {});
+  }
   return {
     status: 200,
     type: 'text/plain; version=0.0.4; charset=utf-8',
     body: options.metrics.render() + shared.render(),
   };
-}
-
-async function furtherMetrics(metrics: Metrics, pool: HealthOptions['pool']): Promise<void> {
-  recordMetrics(metrics, await records.health(pool), Date.now());
-  verificationMetrics(metrics, await verification.health(pool));
 }
 
 /** The same from every process: what the database says of all tables. */
@@ -92,7 +119,7 @@ function tableMetrics(metrics: Metrics, all: readonly TableHealth[]): void {
   const warned = each('upwrite_table_warning', '1 while the API has values that are not of the type of their column.');
   const rows = each('upwrite_table_backfill_rows', 'Records of the running or the last full listing.');
   for (const { provider } of all) {
-    for (const state of ['live', 'backfilling', 'paused', 'unhealthy']) states.add(0, { provider, state });
+    for (const state of ['live', 'backfilling', 'paused', 'unhealthy', 'detached']) states.add(0, { provider, state });
   }
   for (const table of all) {
     const labels = { schema: table.schema, table: table.name };
@@ -100,6 +127,7 @@ function tableMetrics(metrics: Metrics, all: readonly TableHealth[]): void {
     healthy.set(table.state === 'unhealthy' ? 0 : 1, labels);
     warned.set(table.warning === null ? 0 : 1, labels);
     rows.set(table.rows, labels);
+    if (table.state === 'detached') continue;
     if (table.lastSyncedAt !== null) age.set(Math.max(0, table.now - table.lastSyncedAt) / 1000, labels);
     if (table.maxAge !== null) maxAge.set(table.maxAge / 1000, labels);
   }

@@ -1,15 +1,16 @@
-/** Tells a URL of changes of a table's state: a job for each, tried again a bounded number of times. */
+/** Tells a URL of changes of a state: a job for each, tried again a bounded number of times. */
 
-/** What is posted, as JSON. Times are ISO 8601. */
-export type HookMessage = {
+type Change = {
   readonly at: string;
-  readonly table: string;
-  readonly connection: string;
-  readonly provider: string;
   readonly from: string;
   readonly to: string;
   readonly reason: string | null;
 };
+
+/** What is posted, as JSON: of a synced table, or of a generic records table. Times are ISO 8601. */
+export type HookMessage =
+  | (Change & { readonly table: string; readonly connection: string; readonly provider: string })
+  | (Change & { readonly records: string });
 
 /** Milliseconds for an answer. */
 const timeout = 10_000;

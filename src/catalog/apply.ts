@@ -129,9 +129,10 @@ async function register(
     limits: asJson(planned.limits),
     names: asJson(remember(names, planned.names)),
   };
-  if (last === undefined || !last.attached || !sameEntry(last, entry)) {
+  if (last === undefined || !last.attached || last.held !== planned.held || !sameEntry(last, entry)) {
     await registry.register(client, entry);
     if (last !== undefined && hasNews(last, resource, planned.connection)) await registry.relist(client, oid);
+    await registry.hold(client, oid, planned.held);
     await client.query(`NOTIFY ${catalogChannel}`);
   }
   if (JSON.stringify(last?.notes ?? []) !== JSON.stringify(notes)) {
@@ -152,6 +153,6 @@ async function placeOf(client: pg.ClientBase, oid: number): Promise<{ schema: st
 }
 
 function sameEntry(a: RegisteredTable, b: TableEntry): boolean {
-  const { attached: _attached, definition: _definition, notes: _notes, ...entry } = a;
+  const { attached: _attached, definition: _definition, held: _held, notes: _notes, ...entry } = a;
   return sameJson(entry, b);
 }

@@ -62,6 +62,11 @@ export interface ChosenTable {
   readonly resource: Resource;
   readonly limits: Readonly<Partial<Record<Verb, number>>>;
   readonly grant: Grants;
+  /**
+   * Why it cannot be synced although it was: its condition needs a field that the API no longer has, or that is another
+   * now. The condition is left out then. Null where it can.
+   */
+  readonly held: string | null;
 }
 
 /**
@@ -141,7 +146,7 @@ function chooseTable(
     schema,
     name,
     names,
-    resource: withCondition(resource, connection, choice),
+    ...withCondition(resource, connection, choice, { now: found, before }),
     limits: {
       ...chooseLimits(found, offered(found, connection.limits ?? {}), `connections.${connection.name}.limits`),
       ...(choice.limits === undefined ? {} : chooseLimits(found, choice.limits, `${where}.limits`)),
@@ -154,14 +159,34 @@ function withCondition(
   resource: Resource,
   connection: ConnectionChoice,
   { resource: table, where }: TableChoice,
-): Resource {
-  if (where === undefined) return resource;
+  { now, before }: { readonly now: Resource; readonly before: KnownTable | undefined },
+): Pick<ChosenTable, 'resource' | 'held'> {
+  if (where === undefined) return { resource, held: null };
   try {
-    return { ...resource, filter: parseCondition(where, resource) };
+    return { resource: { ...resource, filter: parseCondition(where, resource) }, held: null };
   } catch (error) {
     if (!(error instanceof ConditionError)) throw error;
+    // What the configuration leaves out is for the configuration to mend.
+    if (
+      before !== undefined &&
+      !makesSense(where, now) &&
+      (before.held !== null || makesSense(where, before.resource))
+    ) {
+      const held = `its condition cannot be used any more, at character ${error.position}: ${error.message}`;
+      return { resource, held };
+    }
     const path = ['connections', connection.name, 'tables', table, 'where'];
     throw new SettingError(path, `at character ${error.position}: ${error.message}`);
+  }
+}
+
+/** Whether it can be said of the resource's records. */
+function makesSense(where: string, resource: Resource): boolean {
+  try {
+    parseCondition(where, resource);
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -190,15 +215,16 @@ function chooseColumns(
   const resource = baseNames(described, known);
   const ids = [...identities(described).values()];
   const fixed = new Set([resource.key, ...(resource.version === undefined ? [] : [resource.version])]);
-  const include = choice.include === undefined ? null : new Set(resolve(resource, choice.include, `${where}.include`));
-  const exclude = new Set(resolve(resource, choice.exclude ?? [], `${where}.exclude`));
+  const include =
+    choice.include === undefined ? null : new Set(resolve(resource, known, choice.include, `${where}.include`));
+  const exclude = new Set(resolve(resource, known, choice.exclude ?? [], `${where}.exclude`));
   for (const name of fixed) {
     if (exclude.has(name)) throw new Error(`${where}.exclude: column "${name}" cannot be left out, the sync needs it`);
   }
   const rename = new Map<string, string>();
   for (const [from, to] of Object.entries(choice.rename ?? {})) {
     checkName(to, `${where}.rename.${from}`);
-    for (const name of resolve(resource, [from], `${where}.rename`)) rename.set(name, to);
+    for (const name of resolve(resource, known, [from], `${where}.rename`)) rename.set(name, to);
   }
   const newName = (name: string): string => rename.get(name) ?? name;
   const columns = resource.columns
@@ -224,14 +250,15 @@ function chooseColumns(
   };
 }
 
-/** Names of columns from names of columns or fields. */
-function resolve(resource: Resource, wanted: readonly string[], where: string): readonly string[] {
-  return wanted.map((each) => {
+/** Names of columns from names of columns or fields. Those of fields that the API had and has no longer are left out. */
+function resolve(resource: Resource, known: KnownNames, wanted: readonly string[], where: string): readonly string[] {
+  return wanted.flatMap((each) => {
     const found =
       resource.columns.find((column) => column.name === each) ??
       resource.columns.find((column) => column.field === each);
-    if (found === undefined) throw new Error(`${where}: table "${resource.name}" has no column "${each}"`);
-    return found.name;
+    if (found !== undefined) return [found.name];
+    if (Object.entries(known).some(([id, { base }]) => id === each || base === each)) return [];
+    throw new Error(`${where}: table "${resource.name}" has no column "${each}"`);
   });
 }
 

@@ -5,7 +5,8 @@
  *   constraint that the API does not keep would stop the sync. For the same reason nothing else is unique, has a
  *   foreign key or a length: references and the version get plain indexes.
  * - The key's default is a provisional value, since an INSERT is evaluated before the API has assigned the key.
- * - How an existing table changes is in alter.ts.
+ * - How an existing table changes is in alter.ts. A reference that appears later gets no index: building one would keep
+ *   everybody out of the table for as long as it is large.
  */
 import type { Column, Resource } from '../provider/index.js';
 import { alterTable, type Before, type Blocked, type Changes, columnComment } from './alter.js';

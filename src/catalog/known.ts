@@ -19,6 +19,8 @@ export interface KnownTable {
   readonly name: string;
   readonly names: KnownNames;
   readonly resource: Resource;
+  /** Why it is not synced; null where it is. */
+  readonly held: string | null;
 }
 
 /**

@@ -25,6 +25,7 @@ export interface PlannedTable extends TablePlan {
   readonly provider: string;
   readonly limits: ChosenTable['limits'];
   readonly names: ChosenTable['names'];
+  readonly held: ChosenTable['held'];
   /** The table that there is; null where it is to be created. */
   readonly oid: number | null;
   /** Whether every record is read again afterwards. */
@@ -63,7 +64,8 @@ async function knownTables(
     const row = byOid.get(table.tableOid);
     if (row === undefined) return [];
     const resource = parseResource(table.resource, `${row.schema}.${row.name}`);
-    return [{ ...row, object: table.object, names: parseNames(table.names, resource), resource }];
+    const { object, held } = table;
+    return [{ ...row, object, names: parseNames(table.names, resource), resource, held }];
   });
 }
 
@@ -116,12 +118,13 @@ export async function planAll(
     for (const table of wanted) {
       const before = await beforeOf(client, connection, table, registered);
       const planned = planTable(table, connection.provider, role, before);
-      const { limits, names } = table;
+      const { limits, names, held } = table;
       const { name, provider } = connection;
       const oid = before?.existing.oid ?? null;
       const last = registered.find((each) => each.tableOid === oid);
       const rereads = last !== undefined && hasNews(last, planned.resource, name);
-      tables.push({ ...planned, connection: name, provider, limits, names, oid, rereads });
+      const notes = [...planned.notes, ...(held === null ? [] : [`it is not synced: ${held}`])];
+      tables.push({ ...planned, notes, connection: name, provider, limits, names, held, oid, rereads });
     }
   }
   const rest = registered.filter(({ tableOid }) => !tables.some(({ oid }) => oid === tableOid));

@@ -23,6 +23,8 @@ export interface RegisteredTable extends TableEntry {
   readonly attached: boolean;
   /** Grows whenever the table is registered anew. */
   readonly definition: number;
+  /** Why it is not synced although the configuration has it; null where it is. */
+  readonly held: string | null;
   readonly notes: readonly string[];
 }
 
@@ -33,6 +35,8 @@ export interface TableRegistry {
   register(db: Database, table: TableEntry): Promise<void>;
   /** Has everything read again from the API, once what is under way has ended. */
   relist(db: Database, tableOid: number): Promise<void>;
+  /** The table is not synced any more, for this reason, or again: null. */
+  hold(db: Database, tableOid: number, reason: string | null): Promise<void>;
   /** The configuration no longer has the table. */
   detach(db: Database, tableOid: number): Promise<void>;
   /** Removes all that is kept of a table, its journal entries excepted. */

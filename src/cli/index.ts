@@ -1,3 +1,4 @@
+export { aliveCommand } from './alive.js';
 export { type CheckOptions, checkCommand } from './check.js';
 export type { Command, CommandArguments, CommandContext, CommandOption, Commands, Io } from './command.js';
 export { clientConfig, mayGoWithoutTls } from './database.js';

@@ -1,6 +1,6 @@
 /** The commands by which an operator looks at the sync and steers it. They need the database, and no running process. */
 import type pg from 'pg';
-import { pauseTable, resumeTable, resyncTable, type TableName } from '../store/index.js';
+import { pauseTable, resumeTable, resyncTable, type TableName, type Wished } from '../store/index.js';
 import type { Command, CommandContext } from './command.js';
 import { readStatus, statusJson, statusLines } from './status.js';
 
@@ -9,6 +9,8 @@ export interface OperateOptions {
   withDatabase<T>(context: CommandContext, work: (pool: pg.Pool) => Promise<T>): Promise<T>;
   /** Tells whichever process takes it that the table wants to be worked on now. */
   wake(pool: pg.Pool, tableOid: number): Promise<void>;
+  /** Tells the configured health hook that the table's state has changed. */
+  tell(context: CommandContext, pool: pg.Pool, table: TableName, change: Wished): Promise<void>;
 }
 
 /** The commands by name, in the order in which --help shows them. */
@@ -17,17 +19,21 @@ export function operateCommands(options: OperateOptions): readonly (readonly [st
     ['status', statusCommand(options)],
     [
       'pause',
-      tableCommand(options, 'stops the sync of a table until it is resumed', async (pool, name) => {
-        const oid = await pauseTable(pool, name, 'paused by an operator');
-        return oid === null ? null : 'is paused';
+      tableCommand(options, 'stops the sync of a table until it is resumed', async (pool, name, context) => {
+        const done = await pauseTable(pool, name, 'paused by an operator');
+        if (done === null) return null;
+        if (done.from !== done.to) await options.tell(context, pool, name, done);
+        return 'is paused';
       }),
     ],
     [
       'resume',
-      tableCommand(options, 'ends a pause', async (pool, name) => {
-        const oid = await resumeTable(pool, name);
-        if (oid !== null) await options.wake(pool, oid);
-        return oid === null ? null : 'is resumed';
+      tableCommand(options, 'ends a pause', async (pool, name, context) => {
+        const done = await resumeTable(pool, name);
+        if (done === null) return null;
+        await options.wake(pool, done.tableOid);
+        if (done.from !== done.to) await options.tell(context, pool, name, done);
+        return done.to === 'paused' ? `stays paused: ${done.reason}` : 'is resumed';
       }),
     ],
     [
@@ -60,7 +66,7 @@ function statusCommand(options: OperateOptions): Command {
 function tableCommand(
   options: OperateOptions,
   summary: string,
-  act: (pool: pg.Pool, name: TableName) => Promise<string | null>,
+  act: (pool: pg.Pool, name: TableName, context: CommandContext) => Promise<string | null>,
 ): Command {
   return {
     summary,
@@ -70,7 +76,7 @@ function tableCommand(
       const text = context.args[0] ?? '';
       const name = tableName(text);
       return options.withDatabase(context, async (pool) => {
-        const done = name === null ? null : await act(pool, name);
+        const done = name === null ? null : await act(pool, name, context);
         if (done === null) {
           context.io.err(`upwrite: there is no synced table "${text}"; "upwrite status" lists them`);
           return 1;

@@ -166,12 +166,10 @@ function helpText(commands: Commands): string {
     head: [name, command.arguments?.usage].filter((part) => part !== undefined).join(' '),
     command,
   }));
-  const options = [...commands].flatMap(([name, command]) =>
-    Object.entries(command.options ?? {}).map(([option, { value, summary }]) => ({
-      head: `    --${option}${value === undefined ? '' : ` <${value}>`}`,
-      summary: `${name}: ${summary}`,
-    })),
-  );
+  const options = optionsOf(commands).map(({ head, names, summary }) => ({
+    head: `    --${head}`,
+    summary: `${names.join(', ')}: ${summary}`,
+  }));
   const own = [
     {
       head: '-c, --config <file>',
@@ -190,6 +188,20 @@ ${columns(shown.map(({ head, command }) => [head, command.summary]))}
 
 Options:
 ${columns(own.map(({ head, summary }) => [head, summary]))}`;
+}
+
+/** The options of all commands; one that several commands have in the same way stands there once. */
+function optionsOf(commands: Commands) {
+  const found: { readonly head: string; readonly names: string[]; readonly summary: string }[] = [];
+  for (const [name, command] of commands) {
+    for (const [option, { value, summary }] of Object.entries(command.options ?? {})) {
+      const head = `${option}${value === undefined ? '' : ` <${value}>`}`;
+      const same = found.find((each) => each.head === head && each.summary === summary);
+      if (same === undefined) found.push({ head, names: [name], summary });
+      else same.names.push(name);
+    }
+  }
+  return found;
 }
 
 function columns(rows: readonly (readonly [string, string])[]): string {

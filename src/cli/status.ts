@@ -1,6 +1,13 @@
-/** `upwrite status`: every synced table and how its sync is doing, for a person or as JSON. */
+/** `upwrite status`: every table and how it is doing, for a person or as JSON. */
 import type pg from 'pg';
-import { type TableHealth, tables } from '../store/index.js';
+import {
+  type RecordTargetHealth,
+  records,
+  type TableHealth,
+  tables,
+  type VerificationHealth,
+  verification,
+} from '../store/index.js';
 
 /** An Upwrite process at work on the database. */
 interface Process {
@@ -12,6 +19,12 @@ interface Process {
 
 interface Status {
   readonly tables: readonly TableHealth[];
+  /** The truth check, by the table's oid. */
+  readonly verified: ReadonlyMap<number, VerificationHealth>;
+  /** The generic records tables. */
+  readonly records: readonly RecordTargetHealth[];
+  /** Epoch milliseconds by the database's clock. */
+  readonly now: number;
   readonly processes: readonly Process[];
   /** Journal entries without a final outcome. */
   readonly openWrites: number;
@@ -26,8 +39,13 @@ export async function readStatus(pool: pg.Pool): Promise<Status> {
   const open = await pool.query<{ n: string }>(
     'SELECT count(*) AS n FROM upwrite.mutation_intents WHERE settle_after IS NOT NULL',
   );
+  const clock = await pool.query<{ now: Date }>('SELECT clock_timestamp() AS now');
+  const verified = await verification.health(pool);
   return {
     tables: await tables.health(pool),
+    verified: new Map(verified.map((each) => [each.tableOid, each])),
+    records: await records.health(pool),
+    now: clock.rows[0]?.now.getTime() ?? Date.now(),
     processes: processes.rows.map(({ kind, host, pid, started_at: startedAt }) => ({ kind, host, pid, startedAt })),
     openWrites: Number(open.rows[0]?.n ?? 0),
   };
@@ -55,16 +73,29 @@ export function statusJson(status: Status): string {
     last_full_listing_at: iso(table.sweptAt),
     max_age_seconds: table.maxAge === null ? null : table.maxAge / 1000,
     age_seconds: table.lastSyncedAt === null ? null : Math.max(0, table.now - table.lastSyncedAt) / 1000,
+    ...verifiedJson(status.verified.get(table.tableOid)),
+  }));
+  const targets = status.records.map(({ since, waitingSince, lastDeliveredAt, ...target }) => ({
+    ...target,
+    since: iso(since),
+    waiting_since: iso(waitingSince),
+    last_delivered_at: iso(lastDeliveredAt),
   }));
   const processes = status.processes.map(({ startedAt, ...process }) => ({
     ...process,
     started_at: startedAt.toISOString(),
   }));
-  return JSON.stringify({ tables: list, processes, open_writes: status.openWrites }, undefined, 2);
+  return JSON.stringify({ tables: list, records: targets, processes, open_writes: status.openWrites }, undefined, 2);
+}
+
+function verifiedJson(found: VerificationHealth | undefined): object {
+  if (found === undefined) return { verified_share: null, mismatches: 0, last_mismatch_at: null };
+  const { share, mismatches, lastMismatchAt } = found;
+  return { verified_share: share, mismatches, last_mismatch_at: iso(lastMismatchAt) };
 }
 
 /** Lines for a terminal. */
-export function statusLines({ tables: all, processes, openWrites }: Status): readonly string[] {
+export function statusLines({ tables: all, records: targets, now, processes, openWrites }: Status): readonly string[] {
   const rows = all.map((table) => [
     `${table.schema}.${table.name}`,
     table.state,
@@ -79,12 +110,27 @@ export function statusLines({ tables: all, processes, openWrites }: Status): rea
   return [
     ...aligned([['TABLE', 'STATE', 'FOR', 'AGE', 'EVERY', ''], ...rows]),
     '',
+    ...targetLines(targets, now),
     `${all.length} ${all.length === 1 ? 'table' : 'tables'}${summary === '' ? '' : `: ${summary}`}`,
     `${processes.length} ${processes.length === 1 ? 'process' : 'processes'}${processes
       .map(({ kind, host, pid }, i) => `${i === 0 ? ': ' : ', '}${kind} on ${host} (pid ${pid})`)
       .join('')}`,
     ...(openWrites === 0 ? [] : [`${openWrites} writes without a final outcome`]),
   ];
+}
+
+/** The generic records tables, if there are any. */
+function targetLines(targets: readonly RecordTargetHealth[], now: number): readonly string[] {
+  if (targets.length === 0) return [];
+  const rows = targets.map(({ name, state, reason, since, waiting, delivered }) => [
+    name,
+    state,
+    span(now - since),
+    String(waiting),
+    String(delivered),
+    reason ?? '',
+  ]);
+  return [...aligned([['RECORDS', 'STATE', 'FOR', 'WAITING', 'DELIVERED', ''], ...rows]), ''];
 }
 
 /** Progress while everything is listed, the reason where something is wrong. */

@@ -103,7 +103,9 @@ const webhooks = z
         }),
       )
       .prefault({})
-      .meta(meaning('Where deliveries are taken: `host:port`, or the keys below')),
+      .meta(
+        meaning('Where deliveries are taken: `host:port`, or the keys below; it may be the address of `admin.listen`'),
+      ),
   })
   .prefault({});
 
@@ -367,7 +369,9 @@ export function configSchema(directory: string) {
         hook: z
           .url({ protocol: /^https?$/, error: 'must be an http:// or https:// URL' })
           .optional()
-          .meta(meaning("URL that gets a POST with JSON when a table's state changes")),
+          .meta(
+            meaning('URL that gets a POST with JSON when the state of a table changes, or of a generic records table'),
+          ),
       })
       .prefault({}),
     shutdown: z

@@ -1,8 +1,8 @@
-/** What a process that takes jobs does besides: it feeds the generic records tables, and checks the truth. */
+/** What a process that takes jobs does besides the sync: it feeds the generic records tables, and checks the truth. */
 import type { Config } from '../config/index.js';
 import type { KitLog } from '../provider/index.js';
 import type { Lease } from '../store/index.js';
-import type { Sync } from '../sync/index.js';
+import type { Engine } from './engine.js';
 import { openRecords, type RecordsOptions } from './records.js';
 import { openVerifier, type VerifyOptions } from './verify.js';
 
@@ -11,15 +11,15 @@ export interface ChoreParts extends Pick<RecordsOptions, 'own' | 'pool' | 'catal
   /** For reading: what a table's `where` leaves out is not there. */
   readonly reading: VerifyOptions['sessions'];
   readonly lease: Lease;
-  readonly engine: { readonly sync: Sync };
+  readonly engine: Engine;
 }
 
-/** Starts it; what ends it again is put on the list. */
+/** Starts it, before the jobs start; what ends it again is put on the list. */
 export function startChores(parts: ChoreParts, config: Config, log: KitLog, cleanup: (() => Promise<unknown>)[]): void {
   const { own, pool, catalog, reading, lease, engine } = parts;
-  const records = openRecords({ config, own, pool, catalog, log });
-  cleanup.push(() => records.stop());
-  const wake = (tableOid: number): Promise<void> => engine.sync.wake(tableOid);
+  const { jobs, sync, tellTarget: onStateChange } = engine;
+  cleanup.push(openRecords({ config, own, pool, catalog, jobs, log, onStateChange }));
+  const wake = (tableOid: number): Promise<void> => sync.wake(tableOid);
   const verifier = openVerifier({ config, pool, catalog, sessions: reading, worker: lease.id, wake, log });
   cleanup.push(() => verifier.stop());
 }

@@ -1,14 +1,19 @@
 /**
- * Schema drift: every connection's API is asked for its description now and then, and the tables follow it. The database
- * says who is due, so that of any number of processes one asks. What changes reaches all of them by the catalog's watch.
+ * Schema drift: every connection's API is asked for its description now and then, and the tables follow it. Each
+ * connection has a job for that, so that of any number of processes one asks, and another goes on where that one dies.
+ * What changes reaches all of them by the catalog's watch.
  */
 import type pg from 'pg';
-import { bringUpToDate, type ConnectionChoice, type TableOutcome } from '../catalog/index.js';
-import { claimDue, isDatabaseAway, tables } from '../store/index.js';
+import { bringUpToDate, type ConnectionChoice } from '../catalog/index.js';
+import { dueIn, forgetDescribed, isDatabaseAway, noteDescribed, tables } from '../store/index.js';
+import type { Jobs } from '../sync/index.js';
 import type { Log } from '../telemetry/index.js';
+import { registerStanding, wakeStanding } from './standing-jobs.js';
 
 export interface DriftOptions {
   readonly pool: pg.Pool;
+  /** Not started yet. */
+  readonly jobs: Jobs;
   readonly connections: readonly ConnectionChoice[];
   /** Whether tables are changed, or the changes only reported. */
   readonly ddl: boolean;
@@ -20,8 +25,6 @@ export interface DriftOptions {
 
 /** Times in milliseconds that nobody has to configure. */
 export interface DriftTimings {
-  /** Between looks for connections that are due. */
-  readonly tick: number;
   /** From one look at a connection to the next, at least, where a table has become unhealthy. */
   readonly soonest: number;
   /** After which a table is tried again whose lock was not to be had. */
@@ -32,101 +35,81 @@ export interface DriftTimings {
   readonly patience: number;
 }
 
-const defaults: DriftTimings = { tick: 5000, soonest: 60_000, again: 15_000, timeout: 120_000, patience: 2000 };
+const defaults: DriftTimings = { soonest: 60_000, again: 15_000, timeout: 120_000, patience: 2000 };
 
-/** Connections asked at once. */
+/** Connections asked at once by one process: APIs that do not answer must not take the slots of all jobs. */
 const atOnce = 4;
+/** Milliseconds until another try where so many are being asked. */
+const busyMs = 1000;
+/** Behind the tables' sync. */
+const priority = 5;
+const task = 'describe';
 
-export interface Drift {
-  /** Looks at a connection now. */
-  look(connection: string): Promise<readonly TableOutcome[]>;
-  /** Tables that wait for their lock are tried again before long. */
-  again(outcomes: readonly TableOutcome[]): void;
-  stop(): Promise<void>;
+/** A table of the connection has become unhealthy: its fields may have changed. It is looked at before long. */
+export async function lookSoon(jobs: Pick<Jobs, 'add'>, connection: string): Promise<void> {
+  await wakeStanding(jobs, task, connection, priority);
 }
 
-export function startDrift(options: DriftOptions): Drift {
-  const { pool, log } = options;
+/** The job of each connection. The answer ends the looks for lost ones. */
+export function registerDrift(options: DriftOptions): () => Promise<void> {
+  const { pool, connections, interval, log } = options;
   const times = { ...defaults, ...options.timings };
-  const controller = new AbortController();
-  const names = options.connections.map(({ name }) => name);
-  const waiting = new Map<string, NodeJS.Timeout>();
-  let running: Promise<unknown> = Promise.resolve();
-  let busy = false;
+  const due = { interval, soonest: Math.min(times.soonest, interval) };
+  let asking = 0;
+  return registerStanding(options.jobs, {
+    task,
+    names: connections.map(({ name }) => name),
+    priority,
+    withinMs: interval,
+    work: async (name, _count, { signal }) => {
+      const connection = connections.find((each) => each.name === name);
+      // Whoever has it in its configuration adds the job again.
+      if (connection === undefined) return null;
+      const delayMs = await dueIn(pool, name, due);
+      if (delayMs > 0) return { delayMs };
+      if (asking >= atOnce) return { delayMs: busyMs };
+      asking += 1;
+      try {
+        return { delayMs: await look({ ...options, times }, connection, signal) };
+      } finally {
+        asking -= 1;
+      }
+    },
+    onError: (error) => log.debug({ error }, 'the jobs of the descriptions could not be added'),
+  });
+}
 
-  const look = async (name: string): Promise<readonly TableOutcome[]> => {
-    const connection = options.connections.find((each) => each.name === name);
-    if (connection === undefined) return [];
+/** Answers milliseconds until the next look. */
+async function look(
+  { pool, ddl, interval, log, times }: DriftOptions & { readonly times: DriftTimings },
+  connection: ConnectionChoice,
+  signal: AbortSignal,
+): Promise<number> {
+  const { name } = connection;
+  try {
     const outcomes = await bringUpToDate({
       pool,
       registry: tables,
       connections: [connection],
       all: false,
-      ddl: options.ddl,
+      ddl,
       lockTimeoutMs: times.patience,
-      signal: AbortSignal.any([controller.signal, AbortSignal.timeout(times.timeout)]),
+      signal: AbortSignal.any([signal, AbortSignal.timeout(times.timeout)]),
       onNote: (table, note) => log.warn({ table, note }, 'a note on a synced table'),
     });
     for (const { table, statements } of outcomes) {
       if (statements.length > 0) log.info({ table, statements }, 'a table was changed as its API has changed');
     }
-    again(outcomes);
-    return outcomes;
-  };
-
-  const lookSafely = async (name: string): Promise<void> => {
-    try {
-      await look(name);
-    } catch (error) {
-      if (controller.signal.aborted) return;
-      const level = isDatabaseAway(error) ? 'debug' : 'warn';
-      log[level]({ connection: name, error }, 'the description of an API could not be taken up');
+    if (ddl && outcomes.some(({ waiting }) => waiting !== null)) {
+      await forgetDescribed(pool, [name]);
+      return times.again;
     }
-  };
-
-  const again = (outcomes: readonly TableOutcome[]): void => {
-    if (!options.ddl || controller.signal.aborted) return;
-    for (const name of new Set(
-      outcomes.flatMap(({ connection, waiting: why }) => (why === null ? [] : [connection])),
-    )) {
-      clearTimeout(waiting.get(name));
-      waiting.set(
-        name,
-        setTimeout(() => {
-          waiting.delete(name);
-          running = Promise.all([running, lookSafely(name)]);
-        }, times.again),
-      );
-    }
-  };
-
-  const tick = async (): Promise<void> => {
-    const due = { interval: options.interval, soonest: Math.min(times.soonest, options.interval), limit: atOnce };
-    try {
-      const claimed = await claimDue(pool, names, due);
-      await Promise.all(claimed.map(lookSafely));
-    } catch (error) {
-      log.debug({ error }, 'looking for descriptions that are due');
-    }
-  };
-
-  const timer = setInterval(() => {
-    if (busy || names.length === 0) return;
-    busy = true;
-    const done = tick().finally(() => {
-      busy = false;
-    });
-    running = Promise.all([running, done]);
-  }, times.tick);
-
-  return {
-    look,
-    again,
-    async stop(): Promise<void> {
-      controller.abort();
-      clearInterval(timer);
-      for (const each of waiting.values()) clearTimeout(each);
-      await running;
-    },
-  };
+  } catch (error) {
+    // The process is ending, and another one looks.
+    if (signal.aborted) return 0;
+    const level = isDatabaseAway(error) ? 'debug' : 'warn';
+    log[level]({ connection: name, error }, 'the description of an API could not be taken up');
+  }
+  await noteDescribed(pool, [name]);
+  return interval;
 }

@@ -1,21 +1,14 @@
 /** The sync and its jobs in this process, tied to the configuration, the metrics and the health hook. */
 import type pg from 'pg';
-import { type HookMessage, postHook } from '../admin/index.js';
 import type { LiveCatalog, SyncedTable } from '../catalog/index.js';
 import type { Config } from '../config/index.js';
 import type { Pace, Registry, Session } from '../provider/index.js';
 import { internalPool, type Lease } from '../store/index.js';
-import {
-  cadenceOf,
-  type Jobs,
-  openJobs,
-  type Progress,
-  type StateChange,
-  type Sync,
-  startSync,
-} from '../sync/index.js';
+import { cadenceOf, type Jobs, openJobs, type Progress, type Sync, startSync } from '../sync/index.js';
 import type { Log, Metrics } from '../telemetry/index.js';
-import { syncMetrics } from './sync-metrics.js';
+import { lookSoon } from './drift.js';
+import { type HealthHook, registerHook } from './health-hook.js';
+import { type SyncMetrics, syncMetrics } from './sync-metrics.js';
 
 export interface EngineParts {
   readonly config: Config;
@@ -36,13 +29,12 @@ export interface EngineParts {
 export interface Engine {
   readonly jobs: Jobs;
   readonly sync: Sync;
+  /** What this process counts. */
+  readonly measure: SyncMetrics;
+  /** Tells the health hook of a generic records table. */
+  readonly tellTarget: HealthHook['target'];
   stop(): Promise<void>;
 }
-
-/** The task that posts a change of a table's state. */
-const hookTask = 'health-hook';
-/** With the pauses of the job engine between them, over about half an hour. */
-const hookAttempts = 7;
 
 /** Connections that the job engine needs: one listens, the others take and finish jobs. */
 const jobConnections = 4;
@@ -60,12 +52,12 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
     pool: jobPool,
     lease,
     leaseMs: parts.leaseMs,
-    concurrency: config.sync.jobs,
+    // A records table has its turn nearly all the time.
+    concurrency: config.sync.jobs + config.records.length,
     log,
     onJob: measure.job,
   });
-  const hook = config.health.hook;
-  if (hook !== undefined) jobs.register(hookTask, (message, { signal }) => postHook(hook, message, signal));
+  const hook = registerHook(jobs, config.health.hook);
   const sync = startSync({
     pool,
     catalog,
@@ -80,9 +72,10 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
       parts.onProgress?.(progress);
     },
     onRun: measure.run,
+    onReread: measure.reread,
     onStateChange: async (change) => {
-      if (hook === undefined) return;
-      await jobs.add(hookTask, messageOf(change), { attempts: hookAttempts });
+      if (change.to === 'unhealthy') await lookSoon(jobs, change.table.connection);
+      await hook.table(change);
     },
   });
   sync.firstSync.catch(() => undefined);
@@ -90,24 +83,14 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
   return {
     jobs,
     sync,
+    measure,
+    tellTarget: hook.target,
     stop: async () => {
       unwatch();
       await sync.stop();
       await jobs.stop();
       await jobPool.end();
     },
-  };
-}
-
-function messageOf({ table, from, to, reason }: StateChange): HookMessage {
-  return {
-    at: new Date().toISOString(),
-    table: `${table.schema}.${table.name}`,
-    connection: table.connection,
-    provider: table.provider,
-    from,
-    to,
-    reason,
   };
 }
 

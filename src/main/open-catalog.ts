@@ -1,4 +1,4 @@
-/** The tables at the start: brought up to date, read, watched, and looked after from then on. */
+/** The tables at the start: brought up to date, read, and watched from then on. */
 import type pg from 'pg';
 import {
   bringUpToDate,
@@ -11,9 +11,8 @@ import {
 } from '../catalog/index.js';
 import type { Config, ConnectionConfig } from '../config/index.js';
 import type { Session } from '../provider/index.js';
-import { internalOptions, noteDescribed, sqlstateOf, tables } from '../store/index.js';
+import { forgetDescribed, internalOptions, noteDescribed, sqlstateOf, tables } from '../store/index.js';
 import type { Log } from '../telemetry/index.js';
-import { type DriftTimings, startDrift } from './drift.js';
 
 export interface OpenCatalogOptions {
   readonly config: Config;
@@ -23,8 +22,6 @@ export interface OpenCatalogOptions {
   readonly own: pg.ClientConfig;
   readonly sessions: ReadonlyMap<string, Session>;
   readonly grant?: Grants;
-  /** Other times than the configured ones: tests do not wait so long. */
-  readonly drift?: Partial<DriftTimings> & { readonly interval?: number };
 }
 
 /** Throws where the tables of a connection cannot be had at all. What has to be ended is added to `cleanup`. */
@@ -45,10 +42,14 @@ export async function openCatalog(
     onFailure: (connection, error) =>
       log.warn({ connection, error }, 'an API could not be asked for its description: its tables stay as they are'),
   });
+  // What waits for a lock is looked at again as soon as jobs are done.
+  const waiting = new Set(outcomes.flatMap(({ connection, waiting: why }) => (why === null ? [] : [connection])));
+  const names = connections.map(({ name }) => name);
   await noteDescribed(
     pool,
-    connections.map(({ name }) => name),
+    names.filter((name) => !waiting.has(name)),
   );
+  if (ddl) await forgetDescribed(pool, [...waiting]);
   const catalog = createCatalog(await readTables(pool, tables));
   const watch = watchCatalog({
     connection: { ...options.own, options: internalOptions },
@@ -58,16 +59,6 @@ export async function openCatalog(
     onError: (error) => log.debug({ error, sqlstate: sqlstateOf(error) }, 'watching the catalog'),
   });
   cleanup.push(() => watch.stop());
-  const drift = startDrift({
-    pool,
-    connections,
-    ddl,
-    interval: options.drift?.interval ?? config.sync.describe,
-    log,
-    ...(options.drift === undefined ? {} : { timings: options.drift }),
-  });
-  cleanup.push(() => drift.stop());
-  drift.again(outcomes);
   return catalog;
 }
 

@@ -11,15 +11,15 @@ import { type Log, Metrics } from '../telemetry/index.js';
 import { type Boundary, startSettler, WritePath } from '../write/index.js';
 import { openAdmin } from './admin.js';
 import { startChores } from './chores.js';
-import type { DriftTimings } from './drift.js';
+import { type DriftTimings, registerDrift } from './drift.js';
 import { type Engine, openEngine } from './engine.js';
-import { openCatalog } from './open-catalog.js';
+import { connectionChoices, openCatalog } from './open-catalog.js';
 import { ownConnections } from './own-connections.js';
 import { startPruning } from './prune.js';
 import { openReaders } from './readers.js';
 import { openShared, type Shared } from './shared.js';
 import { clientTls, databaseTarget } from './tls.js';
-import { serveWebhooks, type WebhookServing } from './webhooks.js';
+import { serveWebhooks, type WebhookServer, type WebhookServing } from './webhooks.js';
 import { conditionSessions } from './where.js';
 
 export interface ServeOptions {
@@ -137,12 +137,13 @@ async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[])
     config,
     keys,
     log,
+    onDelivery: engine.measure.delivery,
     ...(webhookTimings === undefined ? {} : { timings: webhookTimings }),
   });
   cleanup.push(() => webhooks.stop());
   if (options.work !== false) {
-    await engine.jobs.start();
     startChores(core, config, log, cleanup);
+    await engine.jobs.start();
   }
   const analyser = createAnalyser({ onLoss: (why) => log.warn({ why }, 'a parser was lost to a text') });
   cleanup.push(() => analyser.close());
@@ -168,7 +169,7 @@ async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[])
     log,
   });
   cleanup.push(() => proxy.close());
-  const admin = await openAdmin(core, config, log);
+  const admin = await openAdmin(core, config, log, webhooks.routes);
   if (admin !== null) cleanup.push(() => admin.close());
   return {
     proxy,
@@ -176,10 +177,17 @@ async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[])
     jobs: engine.jobs,
     admin,
     catalog,
-    ...(webhooks.port === undefined ? {} : { webhookPort: webhooks.port }),
+    ...webhookPort(webhooks, admin),
     reload: () => tls?.reload(),
     stop: () => runAll(cleanup),
   };
+}
+
+/** Where deliveries are taken: on a listener of their own, or on that of health and metrics. */
+function webhookPort({ port, routes }: WebhookServer, admin: Running['admin']): Pick<Running, 'webhookPort'> {
+  const shared = routes.length === 0 ? undefined : admin?.port;
+  const found = port ?? shared;
+  return found === undefined ? {} : { webhookPort: found };
 }
 
 /** What every kind of Upwrite process has. */
@@ -225,7 +233,13 @@ export async function openCore(
   const parts = { config, registry, log, metrics, own, pool, catalog, sessions: reading, lease, leaseMs };
   const engine = await openEngine({ ...parts, ...(onProgress === undefined ? {} : { onProgress }) });
   cleanup.push(() => engine.stop());
-  const reread = registerRereads({ pool, catalog, sessions: reading, jobs: engine.jobs });
+  const { jobs, measure } = engine;
+  const reread = registerRereads({ pool, catalog, sessions: reading, jobs, onReread: measure.reread });
+  const { interval = config.sync.describe, ...driftTimings } = options.drift ?? {};
+  const connections = connectionChoices(config, sessions, options.grant);
+  const ddl = config.schemaChanges === 'auto';
+  const drift = { pool, jobs, connections, ddl, interval, log, timings: driftTimings };
+  cleanup.push(registerDrift(drift));
   return { own, pool, lease, sessions, reading, catalog, metrics, engine, reread };
 }
 

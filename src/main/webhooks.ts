@@ -1,6 +1,6 @@
 /** Webhooks in the running product: their listener, their own connections to the database, and the sync that they wake. */
 import type pg from 'pg';
-import { type Admin, startAdmin } from '../admin/index.js';
+import { type Admin, type Route, startAdmin } from '../admin/index.js';
 import type { LiveCatalog } from '../catalog/index.js';
 import type { Config } from '../config/index.js';
 import type { KeyRing, Session } from '../provider/index.js';
@@ -9,6 +9,7 @@ import type { Log } from '../telemetry/index.js';
 import {
   folder,
   maxBody,
+  type Outcome,
   poolSize,
   startWebhooks,
   type WebhooksRunning,
@@ -26,17 +27,21 @@ export interface WebhookServing {
   readonly log: Log;
   /** Asks for a reading of what is queued of a table; resolves when it is certain to come. */
   readonly reread: (tableOid: number) => Promise<void>;
+  /** For metrics. */
+  readonly onDelivery: (connection: string | null, outcome: Outcome) => void;
   readonly timings?: WebhookTimings;
 }
 
 export interface WebhookServer {
-  /** Absent where no webhooks are configured. */
+  /** Of their own listener; absent where they have none. */
   readonly port?: number;
+  /** For the listener of health and metrics, where the configuration gives both the same address. */
+  readonly routes: readonly Route[];
   stop(): Promise<void>;
 }
 
 /** Deliveries under way at once, each of at most `maxBody` bytes. */
-const mostInFlight = 128;
+export const mostInFlight = 128;
 
 /** Starts taking deliveries and keeping hooks registered. Rejects when the address cannot be taken. */
 export async function serveWebhooks(serving: WebhookServing): Promise<WebhookServer> {
@@ -53,6 +58,7 @@ export async function serveWebhooks(serving: WebhookServing): Promise<WebhookSer
     sealer: serving.keys ?? null,
     log,
     wake: reread,
+    onDelivery: serving.onDelivery,
     ...(timings === undefined ? {} : { timings }),
   });
   const quit = catalog.onChange(() => webhooks.look());
@@ -63,23 +69,31 @@ export async function serveWebhooks(serving: WebhookServing): Promise<WebhookSer
     await webhooks.stop();
     await pool.end();
   };
+  const routes = url === null ? [] : routesOf(url, webhooks);
+  if (url === null || sharesListener(config)) return { routes, stop };
   try {
-    if (url !== null) admin = await listen(serving, url, webhooks);
+    admin = await startAdmin({
+      ...config.webhooks.listen,
+      maxInFlight: mostInFlight,
+      routes,
+      onError: (error) => log.warn({ error }, 'a delivery of a webhook failed'),
+    });
   } catch (error) {
     await stop();
     throw error;
   }
-  return { ...(admin === undefined ? {} : { port: admin.port }), stop };
+  return { port: admin.port, routes: [], stop };
+}
+
+/** Whether deliveries are taken where health and metrics are. */
+export function sharesListener({ admin, webhooks }: Config): boolean {
+  const { host, port } = webhooks.listen;
+  return webhooks.url !== undefined && port !== 0 && admin.listen?.host === host && admin.listen.port === port;
 }
 
 /** A proxy in front may leave the path of the public address on, or take it off. */
-function listen({ config, log }: WebhookServing, url: string, webhooks: WebhooksRunning): Promise<Admin> {
+function routesOf(url: string, webhooks: WebhooksRunning): readonly Route[] {
   const prefix = new URL(url).pathname.replace(/\/$/, '');
   const paths = new Set([`${folder}*`, `${prefix}${folder}*`]);
-  return startAdmin({
-    ...config.webhooks.listen,
-    maxInFlight: mostInFlight,
-    routes: [...paths].map((path) => ({ method: 'POST', path, maxBody, handle: webhooks.handle })),
-    onError: (error) => log.warn({ error }, 'a delivery of a webhook failed'),
-  });
+  return [...paths].map((path) => ({ method: 'POST', path, maxBody, handle: webhooks.handle }));
 }

@@ -22,8 +22,8 @@ export async function startWorking(options: ServeOptions): Promise<Working> {
   try {
     const core = await openCore(options, 'sync', cleanup);
     const { sync, jobs } = core.engine;
-    await jobs.start();
     startChores(core, options.config, options.log, cleanup);
+    await jobs.start();
     const admin = await openAdmin(core, options.config, options.log);
     if (admin !== null) cleanup.push(() => admin.close());
     return { sync, jobs, admin, tables: core.catalog.all().length, stop: () => runAll(cleanup) };

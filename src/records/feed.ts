@@ -1,9 +1,14 @@
-/** Keeps the records tables fed: a loop a target, each going on by itself whatever fails in another. */
+/**
+ * Keeps the records tables fed, each in turns: whoever has its turn feeds it for a while, in whatever process, and says
+ * when the next one is due. What fails in one table does not touch another.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { type Catalog, ident } from '../catalog/index.js';
-import { type KitLog, silentLog } from '../provider/index.js';
-import { isDatabaseAway, type RecordTargetState, records, sqlstateOf } from '../store/index.js';
+import { silentLog } from '../provider/index.js';
+import { records } from '../store/index.js';
 import { deliverSome } from './deliver.js';
+import { createReport, type Report, type ReportOptions, reasonOf, WrongShape } from './report.js';
 import { installRoutes, type RecordConnection, type RecordFilter } from './routes.js';
 import { inWords, type TableName } from './shape.js';
 import { openTarget, type Target, TargetTaken } from './target.js';
@@ -18,47 +23,72 @@ export interface RecordTarget {
   connection(): Promise<pg.ClientConfig>;
 }
 
-export interface FeedOptions {
-  /** Upwrite's own. */
-  readonly pool: pg.Pool;
+export interface FeedOptions extends ReportOptions {
   readonly catalog: Catalog;
   readonly connections: readonly RecordConnection[];
   readonly targets: readonly RecordTarget[];
-  readonly log?: KitLog;
-  /** Milliseconds between looks for changes. Default 500. */
-  readonly intervalMs?: number;
+  /** Milliseconds of a turn. Default 30,000. */
+  readonly turnMs?: number;
   /** Milliseconds before a target that cannot be used is tried again: doubled each time, from the first to the second. */
   readonly retryMs?: readonly [number, number];
   /** Milliseconds between looks at the table's shape. Default 15,000. */
   readonly checkMs?: number;
-  /** Milliseconds after which a change that waits makes its target unhealthy. Default 300,000. */
-  readonly lateMs?: number;
+  /** Milliseconds that a target's database has for an answer. Default 60,000. */
+  readonly answerMs?: number;
   /** Records delivered at once. Default 1,000. */
   readonly batch?: number;
 }
 
+/** What a turn leaves to the next one. */
+export interface NextTurn {
+  /** Milliseconds until it is due. */
+  readonly delayMs: number;
+  /** Turns in a row that the target could not be used. */
+  readonly failures: number;
+}
+
 export interface Feed {
+  /** The names of the targets. */
+  readonly targets: readonly string[];
+  /**
+   * Feeds a target for a turn; ends early where the signal aborts or the target cannot be used, which is said in its
+   * state. Never throws. Null: there is no such target here.
+   */
+  turn(target: string, failures: number, signal: AbortSignal): Promise<NextTurn | null>;
   /** Brings routes in line with the catalog, after it has changed. */
   update(): void;
+  /** Ends the turns that are under way, and the routes' installation. */
   stop(): Promise<void>;
 }
 
-/** The table is not one that can be written. */
-class WrongShape extends Error {}
-
-/** Milliseconds between tries to become the writer of a target that another process writes. */
+/** Milliseconds between tries to become the writer of a target that another process still writes. */
 const takenMs = 5000;
+/** Milliseconds until another process's turn, where this one takes none any more. */
+const stoppedMs = 1000;
 
 /** Starts with the routes and triggers; without targets it only takes away those that were left. */
 export function startFeed(options: FeedOptions): Feed {
   const stopped = new AbortController();
   const routes = keepRoutes(options, stopped.signal);
-  const loops = options.targets.map((target) => runTarget(options, target, routes.ready, stopped.signal));
+  const targets = new Map(
+    options.targets.map((target) => [target.name, { target, report: createReport(options, target.name) }]),
+  );
+  const underWay = new Set<Promise<NextTurn>>();
   return {
+    targets: [...targets.keys()],
+    async turn(name, failures, given) {
+      const found = targets.get(name);
+      if (found === undefined) return null;
+      if (stopped.signal.aborted) return { delayMs: stoppedMs, failures };
+      const signal = AbortSignal.any([given, stopped.signal]);
+      const turn = takeTurn(options, found.target, found.report, { failures, ready: routes.ready, signal });
+      underWay.add(turn);
+      return turn.finally(() => underWay.delete(turn));
+    },
     update: routes.update,
     async stop() {
       stopped.abort();
-      await Promise.all([...loops, routes.stopped()]);
+      await Promise.all([...underWay, routes.stopped()]);
     },
   };
 }
@@ -99,34 +129,32 @@ function keepRoutes(options: FeedOptions, signal: AbortSignal): Routes {
   return { ready, update, stopped: () => running };
 }
 
-async function runTarget(
-  options: FeedOptions,
-  target: RecordTarget,
-  ready: Promise<void>,
-  signal: AbortSignal,
-): Promise<void> {
+interface Turn {
+  readonly failures: number;
+  /** The routes are there. */
+  readonly ready: Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+async function takeTurn(options: FeedOptions, target: RecordTarget, report: Report, turn: Turn): Promise<NextTurn> {
+  const { signal } = turn;
   const [shortest, longest] = options.retryMs ?? [1000, 60_000];
-  const report = createReport(options, target);
-  let failures = 0;
-  await ready;
-  while (!signal.aborted) {
-    let wait = takenMs;
-    try {
-      await feed(options, target, report, signal, () => {
-        failures = 0;
-      });
-    } catch (error) {
-      if (!(error instanceof TargetTaken)) {
-        await report('unhealthy', reasonOf(error), error);
-        wait = Math.min(longest, shortest * 2 ** failures);
-        failures += 1;
-      } else wait = Math.min(takenMs, longest);
-    }
-    await pause(wait, signal);
+  let { failures } = turn;
+  try {
+    await Promise.race([turn.ready, aborted(signal)]);
+    await feed(options, target, report, signal, () => {
+      failures = 0;
+    });
+    return { delayMs: 0, failures };
+  } catch (error) {
+    if (signal.aborted) return { delayMs: 0, failures };
+    if (error instanceof TargetTaken) return { delayMs: Math.min(takenMs, longest), failures };
+    await report('unhealthy', reasonOf(error), error);
+    return { delayMs: Math.min(longest, shortest * 2 ** Math.min(failures, 20)), failures: failures + 1 };
   }
 }
 
-/** Feeds the target until it is stopped. Throws what stopped it otherwise. */
+/** Feeds the target until its turn is over. Throws what stopped it otherwise. */
 async function feed(
   options: FeedOptions,
   target: RecordTarget,
@@ -134,12 +162,14 @@ async function feed(
   signal: AbortSignal,
   fed: () => void,
 ): Promise<void> {
-  const { pool, catalog, batch = 1000, intervalMs = 500, checkMs = 15_000 } = options;
+  if (signal.aborted) return;
+  const { pool, catalog, batch = 1000, intervalMs = 500, checkMs = 15_000, turnMs = 30_000 } = options;
   const connections = new Map(options.connections.map((each) => [each.name, each]));
-  const opened = await openTarget(await target.connection(), target.table);
+  const opened = await openTarget(await target.connection(), target.table, options.answerMs ?? 60_000);
   try {
+    const end = performance.now() + turnMs;
     let checked = Number.NEGATIVE_INFINITY;
-    while (!signal.aborted) {
+    while (!signal.aborted && performance.now() < end) {
       if (performance.now() - checked >= checkMs) {
         await mustFit(opened);
         checked = performance.now();
@@ -169,44 +199,6 @@ async function mustFit(target: Target): Promise<void> {
   if (found.length > 0) throw new WrongShape(inWords(found));
 }
 
-/** In words that any role may read. */
-function reasonOf(error: unknown): string {
-  if (error instanceof WrongShape) return error.message;
-  const sqlstate = sqlstateOf(error);
-  if (isDatabaseAway(error) || sqlstate?.startsWith('28') === true || sqlstate === '3D000') {
-    const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
-    return `its database cannot be reached${code}`;
-  }
-  if (sqlstate !== undefined) return `its database refused records (SQLSTATE ${sqlstate}); the log has more`;
-  return 'delivering records failed; the log has more';
-}
-
-type Report = (state: RecordTargetState, reason: string | null, error?: unknown) => Promise<void>;
-
-/** Writes a target's state where it changes, and every few seconds how much waits. */
-function createReport(options: FeedOptions, target: RecordTarget): Report {
-  const { pool, log = silentLog, lateMs = 300_000, intervalMs = 500 } = options;
-  let written = '';
-  let writtenAt = Number.NEGATIVE_INFINITY;
-  return async (state, reason, error) => {
-    const print = `${state} ${reason}`;
-    if (print === written && performance.now() - writtenAt < intervalMs * 10) return;
-    if (print !== written && error !== undefined) {
-      log.warn({ target: target.name, reason, err: error }, 'a records table cannot be fed');
-    } else if (print !== written) log.info({ target: target.name, state }, 'a records table');
-    written = print;
-    writtenAt = performance.now();
-    try {
-      const late = state !== 'unhealthy' && (await records.lateness(pool, target.name)) >= lateMs;
-      if (late) await records.setState(pool, target.name, 'unhealthy', 'it falls behind: see waiting_since');
-      else await records.setState(pool, target.name, state, reason);
-    } catch (unwritten) {
-      written = '';
-      log.debug({ target: target.name, err: unwritten }, 'the state could not be written');
-    }
-  };
-}
-
 /** How a table is named where its database goes without saying, and where it does not. */
 export function targetName(table: TableName, elsewhere: string | null): string {
   const name = [table.schema, table.name]
@@ -215,18 +207,14 @@ export function targetName(table: TableName, elsewhere: string | null): string {
   return elsewhere === null ? name : `${name} on ${elsewhere}`;
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
+/** Ends after that many milliseconds or when the signal aborts. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => undefined);
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    if (signal.aborted) {
-      resolve();
-      return;
-    }
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done);
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
   });
 }

@@ -27,7 +27,10 @@ export interface DeliveredRecord {
 export interface Target {
   /** What keeps the table from being used; empty where nothing does. */
   check(): Promise<readonly Difference[]>;
-  /** One transaction. Rows that say the same already are not touched. Answers how many were written or deleted. */
+  /**
+   * One transaction. Rows that say the same already are not touched. Answers how many were written or deleted. After a
+   * failure the connection is of no use any more.
+   */
   deliver(records: readonly DeliveredRecord[], gone: readonly string[]): Promise<number>;
   /** Records of a collection that the table has behind an id, in the order of their ids. */
   collection(
@@ -57,9 +60,17 @@ const settings = `
   SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = off;
   SET synchronous_commit = on; SET search_path = pg_catalog; SET timezone = 'UTC'; SET datestyle = 'ISO'`;
 
-/** Connects and takes the lock. Throws `TargetTaken`, or what the connection failed with; nothing stays open then. */
-export async function openTarget(config: pg.ClientConfig, table: TableName): Promise<Target> {
-  const client = new pg.Client({ ...config, keepAlive: true });
+/**
+ * Connects and takes the lock. Throws `TargetTaken`, or what the connection failed with; nothing stays open then. A
+ * statement without an answer after `answerMs` has failed: the network may be gone without a trace.
+ */
+export async function openTarget(config: pg.ClientConfig, table: TableName, answerMs: number): Promise<Target> {
+  const client = new pg.Client({
+    ...config,
+    keepAlive: true,
+    query_timeout: answerMs,
+    connectionTimeoutMillis: config.connectionTimeoutMillis ?? answerMs,
+  });
   client.on('error', () => {});
   try {
     await client.connect();
@@ -100,33 +111,28 @@ function targetOn(client: pg.Client, table: TableName): Target {
     check: () => differences(client, table),
     async deliver(records, gone) {
       await client.query('BEGIN');
-      try {
-        let count = 0;
-        if (records.length > 0) {
-          const stored = await client.query(upsert, [
-            records.map((record) => record.sequinId),
-            records.map((record) => record.syncId),
-            records.map((record) => record.externalId),
-            records.map((record) => record.metadata),
-            records.map((record) => record.collection),
-            records.map((record) => record.key),
-            records.map((record) => record.payload),
-            records.map((record) => record.idx),
-            records.map((record) => record.changed),
-            records.map((record) => record.created),
-          ]);
-          count += stored.rowCount ?? 0;
-        }
-        if (gone.length > 0) {
-          const deleted = await client.query(`DELETE FROM ${name} WHERE sequin_id = ANY ($1::uuid[])`, [gone]);
-          count += deleted.rowCount ?? 0;
-        }
-        await client.query('COMMIT');
-        return count;
-      } catch (error) {
-        await client.query('ROLLBACK').catch(() => {});
-        throw error;
+      let count = 0;
+      if (records.length > 0) {
+        const stored = await client.query(upsert, [
+          records.map((record) => record.sequinId),
+          records.map((record) => record.syncId),
+          records.map((record) => record.externalId),
+          records.map((record) => record.metadata),
+          records.map((record) => record.collection),
+          records.map((record) => record.key),
+          records.map((record) => record.payload),
+          records.map((record) => record.idx),
+          records.map((record) => record.changed),
+          records.map((record) => record.created),
+        ]);
+        count += stored.rowCount ?? 0;
       }
+      if (gone.length > 0) {
+        const deleted = await client.query(`DELETE FROM ${name} WHERE sequin_id = ANY ($1::uuid[])`, [gone]);
+        count += deleted.rowCount ?? 0;
+      }
+      await client.query('COMMIT');
+      return count;
     },
     async collection(syncId, collection, after, limit) {
       const found = await client.query<{ id: string; key: string }>(

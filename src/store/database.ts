@@ -118,6 +118,7 @@ const clientMessages = [
   'Connection terminated',
   'Query read timeout',
   'timeout exceeded when trying to connect',
+  'timeout expired',
   'Client has encountered a connection error',
   'Client was closed',
 ];

@@ -7,6 +7,8 @@ export const detachedState = 'detached';
 export interface Definitions {
   /** Has everything read again from the API, by whoever claims the table next. */
   relist(db: Queryable, tableOid: number): Promise<void>;
+  /** Nobody may work on the table, for this reason; null: it can be synced again. Its state follows with its next run. */
+  hold(db: Queryable, tableOid: number, reason: string | null): Promise<void>;
   /** The configuration no longer has the table: its rows stay, and nobody may claim it. */
   detach(db: Queryable, tableOid: number): Promise<void>;
   /** Removes all that is kept of a table, its journal entries excepted. */
@@ -20,7 +22,8 @@ const relistSql = 'UPDATE upwrite.table_details SET restart = true WHERE table_o
 
 const detachSql = `
   WITH details AS (
-    UPDATE upwrite.table_details SET worker = NULL, run = nextval('upwrite.write_order'), definition = definition + 1
+    UPDATE upwrite.table_details SET worker = NULL, held = NULL, run = nextval('upwrite.write_order'),
+      definition = definition + 1
     WHERE table_oid = $1)
   UPDATE upwrite.tables SET state = '${detachedState}', reason = 'it is not in the configuration', notes = '{}',
     since = clock_timestamp() WHERE table_oid = $1`;
@@ -35,6 +38,9 @@ const forgetSql = `
 export const definitions: Definitions = {
   relist: async (db, tableOid) => {
     await db.query(relistSql, [tableOid]);
+  },
+  hold: async (db, tableOid, reason) => {
+    await db.query('UPDATE upwrite.table_details SET held = $2 WHERE table_oid = $1', [tableOid, reason]);
   },
   detach: async (db, tableOid) => {
     await db.query(detachSql, [tableOid]);

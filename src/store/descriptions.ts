@@ -1,4 +1,4 @@
-/** When each connection's API was last asked for its description: one process in all asks, as often as is due. */
+/** When each connection's API was last asked for its description, by whatever process. */
 import type { Queryable } from './database.js';
 
 /** Times in milliseconds. */
@@ -7,30 +7,18 @@ export interface DueOptions {
   readonly interval: number;
   /** The least of that, for a connection with a table that has become unhealthy: its fields may have changed. */
   readonly soonest: number;
-  /** Connections at once at most. */
-  readonly limit: number;
 }
 
 const dueSql = `
-  WITH due AS (
-    SELECT c.name FROM unnest($1::text[]) AS c (name) LEFT JOIN upwrite.descriptions d ON d.connection = c.name
-    WHERE d.looked_at IS NULL OR d.looked_at < clock_timestamp() - $2 * interval '1 millisecond'
-      OR d.looked_at < clock_timestamp() - $3 * interval '1 millisecond' AND EXISTS (
-        SELECT FROM upwrite.tables t WHERE t.connection = c.name AND t.state = 'unhealthy' AND t.since > d.looked_at)
-    ORDER BY d.looked_at NULLS FIRST LIMIT $4)
-  INSERT INTO upwrite.descriptions AS d (connection) SELECT name FROM due
-  ON CONFLICT (connection) DO UPDATE SET looked_at = EXCLUDED.looked_at
-    WHERE d.looked_at < clock_timestamp() - $3 * interval '1 millisecond'
-  RETURNING connection`;
+  SELECT extract(epoch FROM d.looked_at - clock_timestamp())::float8 * 1000 + CASE WHEN EXISTS (
+    SELECT FROM upwrite.tables t WHERE t.connection = d.connection AND t.state = 'unhealthy' AND t.since > d.looked_at)
+    THEN $3::float8 ELSE $2::float8 END AS ms
+  FROM upwrite.descriptions d WHERE d.connection = $1`;
 
-/** The connections that are due, each claimed for the caller. */
-export async function claimDue(
-  db: Queryable,
-  connections: readonly string[],
-  { interval, soonest, limit }: DueOptions,
-): Promise<readonly string[]> {
-  const result = await db.query<{ connection: string }>(dueSql, [connections, interval, soonest, limit]);
-  return result.rows.map((row) => row.connection);
+/** Milliseconds until a look at a connection is due; 0 or less: now. */
+export async function dueIn(db: Queryable, connection: string, { interval, soonest }: DueOptions): Promise<number> {
+  const result = await db.query<{ ms: number }>(dueSql, [connection, interval, soonest]);
+  return result.rows[0]?.ms ?? 0;
 }
 
 /** These connections have been asked now. */
@@ -40,4 +28,9 @@ export async function noteDescribed(db: Queryable, connections: readonly string[
      ON CONFLICT (connection) DO UPDATE SET looked_at = EXCLUDED.looked_at`,
     [connections],
   );
+}
+
+/** These connections are to be asked again, whenever that was done last. */
+export async function forgetDescribed(db: Queryable, connections: readonly string[]): Promise<void> {
+  await db.query('DELETE FROM upwrite.descriptions WHERE connection = ANY ($1::text[])', [connections]);
 }

@@ -25,7 +25,7 @@ export {
   tablesWithQueue,
   takeExpectations,
 } from './deliveries.js';
-export { claimDue, type DueOptions, noteDescribed } from './descriptions.js';
+export { type DueOptions, dueIn, forgetDescribed, noteDescribed } from './descriptions.js';
 export { type Doubt, doubtsOf, noteSeen, type Seen, seenRows } from './doubts.js';
 export {
   beginHook,
@@ -86,11 +86,14 @@ export {
   type RecordTargetState,
   type RouteProgress,
   records,
+  recordsLate,
+  recordsLateMs,
   type WaitingChange,
 } from './records.js';
 export { canBecome, isFinal, type MutationState, statesBefore } from './states.js';
 export {
   type RegisteredTable,
+  type ShownState,
   type StoredTable,
   type TableHealth,
   type TableState,
@@ -106,7 +109,7 @@ export {
   type VerificationHealth,
   verification,
 } from './verification.js';
-export { isPaused, pauseTable, resumeTable, resyncTable, type TableName } from './wishes.js';
+export { isPaused, pauseTable, resumeTable, resyncTable, type TableName, type Wished } from './wishes.js';
 export {
   countSwept,
   drawOrder,

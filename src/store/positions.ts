@@ -37,7 +37,7 @@ export interface Claim {
   readonly position: Position;
   readonly state: TableState;
   readonly reason: string | null;
-  /** Why an operator wants nobody to work on it; null where nobody does. */
+  /** Why nobody is to work on it: an operator says so, or its definition does not allow it; null where nothing does. */
   readonly pause: string | null;
   /** Whether records wait to be read again one by one. */
   readonly stale: boolean;
@@ -136,7 +136,7 @@ const claimSql = `
     full_listing = d.full_listing OR w.anew, sweeping = d.sweeping AND NOT w.anew,
     sweep_cursor = CASE WHEN w.anew THEN NULL ELSE d.sweep_cursor END
   FROM upwrite.tables t, wanted w WHERE d.table_oid = w.table_oid AND t.table_oid = w.table_oid
-  RETURNING ${positionColumns}, w.yes AS free, d.definition = $4 AS current, d.run, d.pause, t.state, t.reason,
+  RETURNING ${positionColumns}, w.yes AS free, d.definition = $4 AS current, d.run, coalesce(d.pause, d.held) AS pause, t.state, t.reason,
     t.last_synced_at IS NOT NULL AS ever_synced,
     EXISTS (SELECT FROM upwrite.stale_keys s WHERE s.table_oid = $1) AS stale,
     EXISTS (SELECT FROM upwrite.recent_writes r WHERE r.table_oid = $1
@@ -181,7 +181,7 @@ const advanceSql = `
     UPDATE upwrite.table_details SET swept_rows = $7, cursor = CASE WHEN $4 THEN cursor ELSE $3::jsonb END,
       sweep_cursor = CASE WHEN $4 THEN $3::jsonb END
     WHERE table_oid = $1 AND run = $2
-    RETURNING full_listing AND NOT $4 AS listing, restart OR pause IS NOT NULL AS stop),
+    RETURNING full_listing AND NOT $4 AS listing, restart OR pause IS NOT NULL OR held IS NOT NULL AS stop),
   t AS (
     UPDATE upwrite.tables t SET pages = t.pages + d.listing::int, rows = t.rows + CASE WHEN d.listing THEN $5::bigint ELSE 0 END,
       expected_rows = CASE WHEN d.listing THEN coalesce($6::bigint, t.expected_rows) ELSE t.expected_rows END,

@@ -43,8 +43,15 @@ export interface RecordTargetHealth {
   readonly lastDeliveredAt: number | null;
 }
 
+/** Milliseconds after which a change that waits makes its target unhealthy. */
+export const recordsLateMs = 300_000;
+
+/** What is said then. */
+export const recordsLate = 'it falls behind: see waiting_since';
+
 export interface Records {
-  health(db: Queryable): Promise<readonly RecordTargetHealth[]>;
+  /** A target whose changes wait too long is unhealthy, whatever its feeder wrote last: it may be gone. */
+  health(db: Queryable, lateMs?: number): Promise<readonly RecordTargetHealth[]>;
   /** Makes these the targets that there are; what is known of others is forgotten. */
   setTargets(db: Queryable, names: readonly string[]): Promise<void>;
   /** Oids of all tables that feed a target. */
@@ -53,6 +60,8 @@ export interface Records {
   setRoutes(db: Queryable, route: RecordRoute, targets: readonly string[]): Promise<void>;
   /** Ends every route of a table; its waiting changes are dropped. */
   dropRoutes(db: Queryable, tableOid: number): Promise<void>;
+  /** Whether it is a target, as far as the process knew that set them last. */
+  isTarget(db: Queryable, name: string): Promise<boolean>;
   routes(db: Queryable, target: string): Promise<readonly RouteProgress[]>;
   /** Notes how far a load is, unless it has been begun anew since `route` was read. */
   advance(
@@ -73,8 +82,13 @@ export interface Records {
   lateness(db: Queryable, target: string): Promise<number>;
   /** Takes delivered changes out, except records changed again since. Waits for nobody: what is locked stays. */
   done(db: Queryable, target: string, changes: readonly WaitingChange[]): Promise<void>;
-  /** Sets the state and its reason; counts what waits. */
-  setState(db: Queryable, target: string, state: RecordTargetState, reason: string | null): Promise<void>;
+  /** Sets the state and its reason; counts what waits. Answers the state before where it was another. */
+  setState(
+    db: Queryable,
+    target: string,
+    state: RecordTargetState,
+    reason: string | null,
+  ): Promise<RecordTargetState | null>;
   delivered(db: Queryable, target: string, count: number): Promise<void>;
   /** Whether `updated_idx` still has to be brought behind what the target has. */
   isNumbered(db: Queryable, target: string): Promise<boolean>;
@@ -132,16 +146,25 @@ const setStateSql = `
   UPDATE upwrite.record_targets t SET state = $2, reason = $3,
     since = CASE WHEN t.state = $2 AND t.reason IS NOT DISTINCT FROM $3 THEN t.since ELSE clock_timestamp() END,
     waiting = w.waiting, waiting_since = w.oldest
-  FROM (SELECT count(*) AS waiting, min(at) AS oldest FROM upwrite.record_changes WHERE target = $1) w
-  WHERE t.name = $1
-    AND (t.state, t.reason, t.waiting, t.waiting_since) IS DISTINCT FROM ($2, $3, w.waiting, w.oldest)`;
+  FROM (SELECT count(*) AS waiting, min(at) AS oldest FROM upwrite.record_changes WHERE target = $1) w,
+    upwrite.record_targets o
+  WHERE t.name = $1 AND o.name = $1
+    AND (t.state, t.reason, t.waiting, t.waiting_since) IS DISTINCT FROM ($2, $3, w.waiting, w.oldest)
+  RETURNING o.state AS before`;
+
+/** One late change is enough: nobody has to look through all that wait. */
+const healthSql = `
+  SELECT t.name, t.waiting, t.waiting_since, t.delivered, t.last_delivered_at,
+    CASE WHEN l.at IS NULL THEN t.state ELSE 'unhealthy' END AS state, CASE WHEN l.at IS NULL THEN t.reason ELSE $2 END AS reason,
+    CASE WHEN l.at IS NULL THEN t.since ELSE l.at + $1 * interval '1 millisecond' END AS since
+  FROM upwrite.record_targets t LEFT JOIN LATERAL (
+    SELECT c.at FROM upwrite.record_changes c WHERE t.state <> 'unhealthy' AND c.target = t.name
+      AND c.at < clock_timestamp() - $1 * interval '1 millisecond' LIMIT 1) l ON true
+  ORDER BY t.name`;
 
 export const records: Records = {
-  health: async (db) => {
-    const result = await db.query<HealthRow>(
-      `SELECT name, state, reason, since, waiting, waiting_since, delivered, last_delivered_at
-       FROM upwrite.record_targets ORDER BY name`,
-    );
+  health: async (db, lateMs = recordsLateMs) => {
+    const result = await db.query<HealthRow>(healthSql, [lateMs, recordsLate]);
     return result.rows.map((row) => ({
       name: row.name,
       state: row.state,
@@ -155,6 +178,10 @@ export const records: Records = {
   },
   setTargets: async (db, names) => {
     await db.query(setTargetsSql, [names]);
+  },
+  isTarget: async (db, name) => {
+    const result = await db.query('SELECT FROM upwrite.record_targets WHERE name = $1', [name]);
+    return result.rowCount === 1;
   },
   routedTables: async (db) => {
     const result = await db.query<{ table_oid: number }>('SELECT DISTINCT table_oid FROM upwrite.record_routes');
@@ -211,7 +238,9 @@ export const records: Records = {
     ]);
   },
   setState: async (db, target, state, reason) => {
-    await db.query(setStateSql, [target, state, reason]);
+    const result = await db.query<{ before: RecordTargetState }>(setStateSql, [target, state, reason]);
+    const before = result.rows[0]?.before ?? state;
+    return before === state ? null : before;
   },
   delivered: async (db, target, count) => {
     await db.query(

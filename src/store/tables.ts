@@ -13,6 +13,9 @@ import { type Definitions, definitions, detachedState } from './definitions.js';
  */
 export type TableState = 'backfilling' | 'live' | 'paused' | 'unhealthy';
 
+/** As an operator sees it: a table that the configuration no longer has is `detached`. */
+export type ShownState = TableState | typeof detachedState;
+
 /** A synced table as it was registered. */
 export interface StoredTable {
   readonly tableOid: number;
@@ -33,6 +36,8 @@ export interface RegisteredTable extends StoredTable {
   readonly attached: boolean;
   /** Grows whenever the table is registered anew. */
   readonly definition: number;
+  /** Why nobody may work on it, whatever an operator wants; null where it can be synced. */
+  readonly held: string | null;
   readonly notes: readonly string[];
 }
 
@@ -43,7 +48,7 @@ export interface TableHealth {
   readonly provider: string;
   readonly schema: string;
   readonly name: string;
-  readonly state: TableState;
+  readonly state: ShownState;
   readonly reason: string | null;
   /** What of the API could not be taken over as it is; the table goes on. */
   readonly warning: string | null;
@@ -71,7 +76,7 @@ export interface Tables extends Definitions {
   /** Adds a table, or brings what is known of it up to date; its position and health stay unless the oid is new. */
   register(db: Queryable, table: StoredTable): Promise<void>;
   /**
-   * Sets the state and its reason; `since` moves only where they differ, and a pause by an operator stays. Answers the
+   * Sets the state and its reason; `since` moves only where they differ, and a pause stays as long as it is wanted. Answers the
    * state before where it was another.
    */
   setState(
@@ -110,7 +115,7 @@ const setStateSql = `
   new AS (
     UPDATE upwrite.tables t SET state = $2, reason = $3, since = clock_timestamp() FROM old
     WHERE t.table_oid = $1 AND old.state <> '${detachedState}' AND (old.state <> $2 OR old.reason IS DISTINCT FROM $3) AND ($2 = 'paused' OR NOT EXISTS (
-      SELECT FROM upwrite.table_details d WHERE d.table_oid = $1 AND d.pause IS NOT NULL))
+      SELECT FROM upwrite.table_details d WHERE d.table_oid = $1 AND (d.pause IS NOT NULL OR d.held IS NOT NULL)))
     RETURNING 1)
   SELECT old.state FROM old, new WHERE old.state <> $2`;
 
@@ -131,6 +136,7 @@ interface StoredRow {
   readonly names: Json;
   readonly attached: boolean;
   readonly definition: number;
+  readonly held: string | null;
   readonly notes: readonly string[];
 }
 
@@ -140,7 +146,7 @@ interface HealthRow {
   readonly provider: string;
   readonly schema_name: string;
   readonly table_name: string;
-  readonly state: TableState;
+  readonly state: ShownState;
   readonly reason: string | null;
   readonly warning: string | null;
   readonly since: Date;
@@ -158,7 +164,7 @@ interface HealthRow {
 async function list(db: Queryable, connections?: readonly string[]): Promise<readonly RegisteredTable[]> {
   const result = await db.query<StoredRow>(
     `SELECT t.table_oid, t.connection, t.provider, t.object, t.schema_name, t.table_name, d.resource, d.limits, d.names,
-       t.state <> '${detachedState}' AS attached, d.definition, t.notes
+       t.state <> '${detachedState}' AS attached, d.definition, d.held, t.notes
      FROM upwrite.tables t JOIN upwrite.table_details d USING (table_oid)
      WHERE $1::text[] IS NULL OR t.connection = ANY ($1) ORDER BY t.schema_name, t.table_name`,
     [connections ?? null],
@@ -175,6 +181,7 @@ async function list(db: Queryable, connections?: readonly string[]): Promise<rea
     names: row.names,
     attached: row.attached,
     definition: row.definition,
+    held: row.held,
     notes: row.notes,
   }));
 }

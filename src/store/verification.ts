@@ -36,9 +36,20 @@ export interface VerificationHealth {
 
 export interface Verification {
   health(db: Queryable): Promise<readonly VerificationHealth[]>;
+  /**
+   * Tables of these connections to be compared, by connection: live ones of which a pass runs, or whose last began at least
+   * `intervalMs` ago. Connections that another living process checks are left out.
+   */
+  due(
+    db: Queryable,
+    connections: readonly string[],
+    intervalMs: number,
+    worker: string,
+  ): Promise<ReadonlyMap<string, readonly number[]>>;
   /** Makes the worker (a process with a lease) the one that checks a connection's tables, unless a living one does. */
   claim(db: Queryable, connection: string, worker: string): Promise<boolean>;
-  release(db: Queryable, worker: string): Promise<void>;
+  /** Gives a connection back, or all that the worker has. */
+  release(db: Queryable, worker: string, connection?: string): Promise<void>;
   /** The pass that is running, or a new one where the last began at least `intervalMs` ago; null where none is due. */
   pass(
     db: Queryable,
@@ -80,6 +91,21 @@ interface HealthRow {
   readonly mismatches: string;
   readonly last_mismatch_at: Date | null;
 }
+
+/**
+ * A table that is listed for the first time has nothing to be compared. One that is paused, ill or not configured any more
+ * is not as the API is, and the sync that decides what is wrong does not go on.
+ */
+const dueSql = `
+  SELECT t.connection, array_agg(t.table_oid) AS oids
+  FROM upwrite.tables t LEFT JOIN upwrite.verification v USING (table_oid)
+    LEFT JOIN upwrite.verification_details d USING (table_oid)
+  WHERE t.connection = ANY ($1::text[]) AND t.state = 'live' AND t.last_synced_at IS NOT NULL
+    AND (d.running IS NOT FALSE OR v.pass_started_at <= clock_timestamp() - $2 * interval '1 millisecond')
+    AND NOT EXISTS (
+      SELECT FROM upwrite.verification_turns w JOIN upwrite.processes p ON p.id = w.worker
+      WHERE w.connection = t.connection AND w.worker <> $3 AND p.lease_until > clock_timestamp())
+  GROUP BY t.connection`;
 
 const claimSql = `
   INSERT INTO upwrite.verification_turns AS v (connection, worker) VALUES ($1, $2)
@@ -156,12 +182,23 @@ export const verification: Verification = {
       lastMismatchAt: row.last_mismatch_at?.getTime() ?? null,
     }));
   },
+  due: async (db, connections, intervalMs, worker) => {
+    const result = await db.query<{ connection: string; oids: readonly number[] }>(dueSql, [
+      connections,
+      intervalMs,
+      worker,
+    ]);
+    return new Map(result.rows.map(({ connection, oids }) => [connection, oids]));
+  },
   claim: async (db, connection, worker) => {
     const result = await db.query(claimSql, [connection, worker]);
     return result.rowCount === 1;
   },
-  release: async (db, worker) => {
-    await db.query('DELETE FROM upwrite.verification_turns WHERE worker = $1', [worker]);
+  release: async (db, worker, connection) => {
+    await db.query(
+      'DELETE FROM upwrite.verification_turns WHERE worker = $1 AND ($2::text IS NULL OR connection = $2)',
+      [worker, connection ?? null],
+    );
   },
   pass: async (db, table, intervalMs) => {
     const result = await db.query<{ running: boolean | null; due: boolean }>(passSql, [

@@ -60,17 +60,22 @@ export async function stillStale(db: Queryable, tableOid: number, keys: readonly
   return result.rows.map((row) => row.key);
 }
 
-/** Takes keys out of the queue, except those queued again since the order was drawn. */
+/**
+ * Takes keys out of the queue, except those queued again since the order was drawn. Answers for how many milliseconds each
+ * of them has waited there.
+ */
 export async function dropStale(
   db: Queryable,
   tableOid: number,
   keys: readonly string[],
   before: string,
-): Promise<void> {
-  await db.query(
-    'DELETE FROM upwrite.stale_keys WHERE table_oid = $1 AND key = ANY ($2::text[]) AND queue_order < $3',
+): Promise<readonly number[]> {
+  const result = await db.query<{ waited: number }>(
+    `DELETE FROM upwrite.stale_keys WHERE table_oid = $1 AND key = ANY ($2::text[]) AND queue_order < $3
+     RETURNING extract(epoch FROM clock_timestamp() - queued_at)::float8 * 1000 AS waited`,
     [tableOid, keys, before],
   );
+  return result.rows.map(({ waited }) => waited);
 }
 
 /** Forgets writes that no read still running can have missed: older than the order given, and than ten minutes. */

@@ -16,6 +16,8 @@ export interface TableContext {
   readonly turn: Turn;
   /** Milliseconds that a merge waits for the writes being applied. */
   readonly lockTimeoutMs: number;
+  /** Records were read again one by one; for how many milliseconds each had waited for that. */
+  readonly onReread?: (table: SyncedTable, waitedMs: readonly number[]) => void;
 }
 
 export interface Incoming {

@@ -1,5 +1,5 @@
 export { type Freshness, type FreshnessOptions, openFreshness, type ReadRelation } from './freshness.js';
-export { openJobs } from './graphile.js';
+export { addJob, openJobs } from './graphile.js';
 export type { TableContext } from './incoming.js';
 export type { JobContext, JobOptions, JobReport, Jobs, JobsOptions, Work } from './jobs.js';
 export { type Cadence, cadenceOf, everyMillis } from './pace.js';

@@ -12,7 +12,8 @@
  * - A job runs **at least once**: a process that dies leaves its jobs, and others take them when its lease has run out.
  *   So work must do no harm when it is done twice, and it alone knows whether it is done.
  * - A job whose work throws is tried again after 2.7 s, 7.4 s, 20 s, … until `attempts` are used up; then it is dropped
- *   into the log. Work that is for ever (a table's sync) never throws: it adds its own next job.
+ *   into the log. Work that is for ever (a table's sync; see also main/standing-jobs.ts) never throws: it adds its own
+ *   next job.
  * - **Of jobs with one key that wait, there is one**: another `add` replaces payload and time, or with `keepEarlier` keeps
  *   the earlier time. One that has begun does not count: what comes meanwhile is another job, which may run beside it.
  *   There are no queues: graphile-worker's lock every row of its table of queues for each job that it hands out, which

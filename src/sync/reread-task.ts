@@ -6,6 +6,7 @@ import type pg from 'pg';
 import type { Catalog } from '../catalog/index.js';
 import type { Session } from '../provider/index.js';
 import { isPaused, staleKeys } from '../store/index.js';
+import type { TableContext } from './incoming.js';
 import type { JobContext, Jobs } from './jobs.js';
 import { rereadQueued } from './reread.js';
 import { createTurns } from './turns.js';
@@ -16,6 +17,7 @@ export interface RereadOptions {
   /** By the connection's name. */
   readonly sessions: ReadonlyMap<string, Session>;
   readonly jobs: Jobs;
+  readonly onReread?: NonNullable<TableContext['onReread']>;
 }
 
 const task = 'reread';
@@ -33,7 +35,8 @@ const concurrency = 2;
  * Registers the task. The answer asks for a reading of a table's queue that begins after the call, by whatever process; it
  * resolves when that is certain to come. Any number of calls before it begins are one.
  */
-export function registerRereads({ pool, catalog, sessions, jobs }: RereadOptions): (tableOid: number) => Promise<void> {
+export function registerRereads(options: RereadOptions): (tableOid: number) => Promise<void> {
+  const { pool, catalog, sessions, jobs, onReread } = options;
   const turn = createTurns(concurrency);
   const ask = (tableOid: number, delayMs: number): Promise<void> =>
     jobs.add(task, { table: tableOid }, { key: `${task}:${tableOid}`, delayMs, keepEarlier: true, attempts });
@@ -44,7 +47,8 @@ export function registerRereads({ pool, catalog, sessions, jobs }: RereadOptions
     const table = catalog.byOid(oid);
     const session = table === undefined ? undefined : sessions.get(table.connection);
     if (table !== undefined && session !== undefined) {
-      await rereadQueued({ pool, table, session, turn, lockTimeoutMs }, signal);
+      const context = { pool, table, session, turn, lockTimeoutMs };
+      await rereadQueued(onReread === undefined ? context : { ...context, onReread }, signal);
     }
     // What was queued once more, or is locked, or is another process's.
     const isLeft = (await staleKeys(pool, oid, 1)).length > 0;

@@ -46,14 +46,15 @@ async function storeReread(
   const { pool, table } = context;
   const records = found.filter((record) => record !== null);
   const deletions = keys.filter((_, i) => (found[i] ?? null) === null);
-  await inTransaction(pool, async (client) => {
+  const waited = await inTransaction(pool, async (client) => {
     await mergeAll(context, client, { records, deletions, order });
     await noteReads(client, table.oid, [
       ...records.map((record) => ({ key: record.key, version: versionOf(table, record), deleted: false })),
       ...deletions.map((key) => ({ key, version: null, deleted: true })),
     ]);
-    await dropStale(client, table.oid, keys, order);
+    return dropStale(client, table.oid, keys, order);
   });
+  context.onReread?.(table, waited);
 }
 
 function versionOf(table: SyncedTable, record: Rec): string | null {

@@ -42,6 +42,7 @@ export interface SyncOptions {
   readonly onProgress?: (progress: Progress) => void;
   /** After a change of a table's state was committed by this process. */
   readonly onStateChange?: (change: StateChange) => Promise<void>;
+  readonly onReread?: NonNullable<TableContext['onReread']>;
   /** After each run, for metrics. */
   readonly onRun?: (run: { readonly table: SyncedTable; readonly result: RunResult; readonly ms: number }) => void;
 }
@@ -96,7 +97,8 @@ export function startSync(options: SyncOptions): Sync {
     const table = catalog.byOid(tableOid);
     const session = table === undefined ? undefined : sessions.get(table.connection);
     if (table === undefined || session === undefined) return null;
-    return { pool, table, session, turn, lockTimeoutMs: options.lockTimeoutMs ?? 10_000 };
+    const { lockTimeoutMs = 10_000, onReread } = options;
+    return { pool, table, session, turn, lockTimeoutMs, ...(onReread === undefined ? {} : { onReread }) };
   };
 
   const again = (tableOid: number, delayMs: number, failures: number): Promise<void> =>

@@ -1,4 +1,4 @@
-export { folder, hookUrl, type Incoming, maxBody, type Reply } from './receiver.js';
+export { folder, hookUrl, type Incoming, maxBody, type Outcome, type Reply } from './receiver.js';
 export type { Sealer } from './secrets.js';
 export {
   poolSize,

@@ -38,13 +38,19 @@ export interface ReceiverOptions {
   readonly secrets: HookSecrets;
   readonly intake: Intake;
   readonly log: KitLog;
-  /** A delivery was taken, refused, or could not be stored. */
-  readonly onDelivery: (connection: string, outcome: Outcome, hook: string | null) => void;
+  /** A delivery was taken, refused, or could not be stored. The connection is null where there is none. */
+  readonly onDelivery: (connection: string | null, outcome: Outcome, hook: string | null) => void;
   readonly now?: () => number;
 }
 
-/** `known`: it had come before. */
-export type Outcome = 'new' | 'known' | 'refused' | 'failed';
+/**
+ * `new`, `known` (it had come before): taken. Refused: `unknown` (no connection takes deliveries there), `unauthentic` (its
+ * signature, or its time, is not the API's) and `unreadable` (it is the API's, and makes no sense). `failed`: it could not
+ * be stored.
+ */
+export type Outcome = 'new' | 'known' | Refusal | 'failed';
+
+export type Refusal = 'unknown' | 'unauthentic' | 'unreadable';
 
 /** Of whatever is no delivery of a connection's API. */
 export const refusal: Reply = { status: 401, body: 'not accepted\n' };
@@ -62,12 +68,15 @@ export function createReceiver(options: ReceiverOptions): (request: Incoming) =>
     const at = request.path.lastIndexOf(folder);
     const connection = at === -1 ? '' : request.path.slice(at + folder.length);
     const webhooks = connections.get(connection);
-    if (webhooks === undefined) return refusal;
+    if (webhooks === undefined) {
+      onDelivery(null, 'unknown', null);
+      return refusal;
+    }
     let hook: string | null = null;
     try {
       const delivery = await authentic(options, connection, webhooks, request);
-      if (delivery === null) {
-        onDelivery(connection, 'refused', null);
+      if (typeof delivery === 'string') {
+        onDelivery(connection, delivery, null);
         return refusal;
       }
       hook = delivery.hook ?? null;
@@ -82,7 +91,12 @@ export function createReceiver(options: ReceiverOptions): (request: Incoming) =>
 }
 
 /** Secrets are looked up again for a delivery that none of the known ones has signed. Throws what the database throws. */
-async function authentic(options: ReceiverOptions, connection: string, webhooks: Webhooks, request: Incoming) {
+async function authentic(
+  options: ReceiverOptions,
+  connection: string,
+  webhooks: Webhooks,
+  request: Incoming,
+): Promise<Delivery | Refusal> {
   const { secrets, log, now = Date.now } = options;
   const query = request.target.indexOf('?');
   const given: HookRequest = {
@@ -92,18 +106,18 @@ async function authentic(options: ReceiverOptions, connection: string, webhooks:
     body: request.body,
     now: now(),
   };
-  const read = (known: readonly HookSecret[]): Delivery | null => {
+  const read = (known: readonly HookSecret[]): Delivery | Refusal => {
     try {
-      return webhooks.receive(given, known);
+      return webhooks.receive(given, known) ?? 'unauthentic';
     } catch {
       // What was wrong with it may quote it.
       log.warn({ connection }, 'an authentic delivery could not be read');
-      return null;
+      return 'unreadable';
     }
   };
   const known = await secrets.of(connection);
   const delivery = read(known);
-  if (delivery !== null) return delivery;
+  if (delivery !== 'unauthentic') return delivery;
   const again = await secrets.again(connection);
-  return again === known ? null : read(again);
+  return again === known ? delivery : read(again);
 }

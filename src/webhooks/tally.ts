@@ -6,7 +6,7 @@ import { startLoop } from './loop.js';
 import type { Outcome } from './receiver.js';
 
 export interface Tally {
-  readonly count: (connection: string, outcome: Outcome, hook: string | null) => void;
+  readonly count: (connection: string | null, outcome: Outcome, hook: string | null) => void;
   stop(): Promise<void>;
 }
 
@@ -56,11 +56,11 @@ export function startTally(pool: pg.Pool, log: KitLog): Tally {
   });
   return {
     count: (connection, outcome, hook) => {
-      if (outcome === 'refused') {
+      if (connection === null || outcome === 'failed') return;
+      if (outcome !== 'new' && outcome !== 'known') {
         refused.set(connection, (refused.get(connection) ?? 0) + 1);
         return;
       }
-      if (outcome === 'failed') return;
       const name = `${connection}\0${hook ?? ''}`;
       const known = counts.get(name);
       if (known !== undefined) known.count += 1;

@@ -8,7 +8,7 @@ import { Intake } from './intake.js';
 import { startKeeper } from './keeper.js';
 import { hooksAtOnce, startPayloads } from './payloads.js';
 import { createPlaces, type Placed } from './placing.js';
-import { createReceiver, type Incoming, type Reply, refusal } from './receiver.js';
+import { createReceiver, type Incoming, type Outcome, type Reply, refusal } from './receiver.js';
 import { HookSecrets, type Sealer } from './secrets.js';
 import { startTally } from './tally.js';
 import { createWaker } from './waker.js';
@@ -27,6 +27,8 @@ export interface WebhooksOptions {
   readonly log: KitLog;
   /** Asks for a reading of what is queued of a table that begins after the call; resolves when it is certain to come. */
   readonly wake: (tableOid: number) => Promise<void>;
+  /** For metrics: a delivery was taken, refused, or could not be stored. The connection is null where there is none. */
+  readonly onDelivery?: (connection: string | null, outcome: Outcome) => void;
   /** Other times than the defaults, in milliseconds: tests do not wait so long. */
   readonly timings?: WebhookTimings;
 }
@@ -108,7 +110,17 @@ export function startWebhooks(options: WebhooksOptions): WebhooksRunning {
   );
   const intake = new Intake({ pool, places, onQueued });
   return {
-    handle: createReceiver({ url, connections, secrets, intake, log, onDelivery: tally.count }),
+    handle: createReceiver({
+      url,
+      connections,
+      secrets,
+      intake,
+      log,
+      onDelivery: (connection, outcome, hook) => {
+        tally.count(connection, outcome, hook);
+        options.onDelivery?.(connection, outcome);
+      },
+    }),
     look,
     stop: async () => {
       waker.stop();

@@ -71,7 +71,7 @@ beforeAll(async () => {
         registry: createRegistry(),
         log: createLog({ level: 'warn', format: 'json', sink: { write: (line) => log.push(line) } }),
         grant: { write: ['app'] },
-        drift: { interval: 300, tick: 50, soonest: 100, again: 200 },
+        drift: { interval: 300, soonest: 100, again: 200 },
       }),
     );
   }

@@ -38,6 +38,8 @@ test('--help and --version', () => {
   expect(help).toMatchObject({ code: 0, err: '' });
   expect(help.out).toMatch(/^ {2}check +\S/m);
   expect(help.out).toMatch(/^ {2}demo +\S/m);
+  // What several commands have stands there once.
+  expect(help.out.match(/--yes .*/g)).toEqual([expect.stringMatching(/^--yes +drop, release: /)]);
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
   expect(upwrite(['--version'])).toEqual({ code: 0, out: `upwrite ${version}\n`, err: '' });
 });

@@ -1,7 +1,9 @@
 /** From a synced table to generic records tables: loads, changes, deletions, filters, failures, kills. */
 import type pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { readTables } from '../../src/catalog/index.js';
 import { syncId } from '../../src/records/index.js';
+import { tables } from '../../src/store/index.js';
 import { TalkingChild } from '../faults/child.js';
 import { connect, eventually, ownPool } from '../support/database.js';
 import { contacts } from '../support/fake-api.js';
@@ -92,7 +94,7 @@ describe('a records table', () => {
   test('has numbers that rise in the order of the commits, one for each change', async () => {
     await world.connections(['salesforce']);
     await world.createTable('records');
-    await world.feed([world.target('records', { provider: 'salesforce' })], ['salesforce']);
+    await world.feed([world.target('records', { provider: 'salesforce' })], ['salesforce'], { turnMs: 50 });
     const seen = new Map<string, string>();
     let highest = 0n;
     for (let round = 1; round <= 6; round += 1) {
@@ -203,6 +205,33 @@ describe('a records table', () => {
     await world.converged('records', other, 'other');
   });
 
+  test('keeps the rows of a collection that is taken out, and when its typed table is dropped', async () => {
+    await world.connections(['salesforce'], [contacts(), contacts({ name: 'companies', object: 'Company' })]);
+    fill(10);
+    world.api('salesforce').put('Company', 'x', { email: 'x' }, 1000);
+    await world.createTable('records');
+    const target = world.target('records', { provider: 'salesforce' });
+    await world.feed([target], ['salesforce']);
+    await world.converged('records', sales, 'salesforce');
+    const companies = () => world.pool.query("SELECT FROM my_schema.records WHERE collection_id = 'Company'");
+    await eventually(async () => ((await companies()).rowCount === 1 ? true : undefined));
+    const { oid } = world.table('salesforce', 'companies');
+    await tables.detach(world.pool, oid);
+    world.catalog.replace(await readTables(world.pool, tables));
+    await world.feed([target], ['salesforce']);
+    world.api('salesforce').put('Contact', 'later', { email: 'later' }, 2000);
+    await world.converged('records', sales, 'salesforce');
+    expect((await companies()).rowCount).toBe(1);
+    await world.pool.query('DROP TABLE salesforce.companies');
+    await tables.forget(world.pool, oid);
+    world.catalog.replace(await readTables(world.pool, tables));
+    await world.feed([target], ['salesforce']);
+    world.api('salesforce').put('Contact', 'latest', { email: 'latest' }, 3000);
+    await world.converged('records', sales, 'salesforce');
+    expect((await companies()).rowCount).toBe(1);
+    expect((await world.pool.query('SELECT FROM upwrite.record_routes')).rowCount).toBe(1);
+  });
+
   test('that is missing, wrong or away is unhealthy with the reason, and catches up by itself; others go on', async () => {
     await world.connections(['salesforce']);
     fill(10);
@@ -239,7 +268,7 @@ describe('a records table', () => {
     fill(200);
     await world.createTable('records');
     const config = { url: world.server.upwriteUrl, table: 'records' };
-    for (let round = 0; round < 5; round += 1) {
+    for (let round = 0; round < 4; round += 1) {
       const child = await TalkingChild.start('test/records/feeder.js', config, () => {});
       const before = await world.pool.query<{ n: string }>('SELECT sum(delivered) AS n FROM upwrite.record_targets');
       for (let i = 0; i < 40; i += 1) {

@@ -1,18 +1,24 @@
 /** The feed of a records table in a process that can be killed. */
 import { readTables } from '../../src/catalog/catalog.js';
 import { createCatalog } from '../../src/catalog/index.js';
+import { registerFeed } from '../../src/main/records.js';
 import { startFeed } from '../../src/records/index.js';
-import { internalPool, tables } from '../../src/store/index.js';
+import { internalPool, tables, takeLease } from '../../src/store/index.js';
+import { openJobs } from '../../src/sync/index.js';
 
 export interface FeederConfig {
   readonly url: string;
   readonly table: string;
 }
 
+const quiet = { debug: () => {}, info: () => {}, warn: () => {} };
+/** Milliseconds after which the process counts as dead. */
+const leaseMs = 500;
+
 process.on('disconnect', () => process.exit());
 process.once('message', async ({ url, table }: FeederConfig) => {
   const pool = internalPool({ connectionString: url, max: 5 }, () => {});
-  startFeed({
+  const feed = startFeed({
     pool,
     catalog: createCatalog(await readTables(pool, tables)),
     connections: [{ name: 'salesforce', provider: 'salesforce', externalId: null, metadata: '{}' }],
@@ -28,5 +34,10 @@ process.once('message', async ({ url, table }: FeederConfig) => {
     retryMs: [10, 50],
     batch: 7,
   });
+  const lease = await takeLease(pool, { kind: 'test', leaseMs, onError: () => {} });
+  const jobPool = internalPool({ connectionString: url, max: 4 }, () => {});
+  const jobs = await openJobs({ pool: jobPool, lease, leaseMs, concurrency: 4, log: quiet });
+  registerFeed({ jobs, feed, pool, log: quiet });
+  await jobs.start();
   process.send?.({ kind: 'ready' });
 });

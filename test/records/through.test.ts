@@ -2,8 +2,11 @@
 import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { json } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { connect, eventually } from '../support/database.js';
@@ -12,11 +15,26 @@ import { built } from '../support/under-test.js';
 
 let upwrite: SalesforceUpwrite;
 let directory: string;
+/** What the health hook was told. */
+const posted: unknown[] = [];
+const hook = createServer((request, response) => {
+  void json(request).then((message) => {
+    posted.push(message);
+    response.writeHead(204).end();
+  });
+});
 
 beforeAll(async () => {
+  await new Promise<void>((resolve) => hook.listen(0, '127.0.0.1', resolve));
+  const { port } = hook.address() as AddressInfo;
   upwrite = await startSalesforceUpwrite(
     {},
-    { records: [{ table: 'my_schema.my_table', provider: 'salesforce' }], sync: { interval: '1h' } },
+    {
+      records: [{ table: 'my_schema.my_table', provider: 'salesforce' }],
+      sync: { interval: '1h' },
+      admin: { listen: '127.0.0.1:0' },
+      health: { hook: `http://127.0.0.1:${port}/` },
+    },
   );
   directory = await mkdtemp(join(tmpdir(), 'upwrite-records-'));
   const { upwriteUrl: database } = upwrite.server;
@@ -24,7 +42,15 @@ beforeAll(async () => {
   writeFileSync(join(directory, 'upwrite.yaml'), JSON.stringify({ database, records }));
 });
 
-afterAll(() => rm(directory, { recursive: true }));
+afterAll(async () => {
+  hook.close();
+  await rm(directory, { recursive: true });
+});
+
+async function health(): Promise<{ readonly status: number; readonly body: unknown }> {
+  const answer = await fetch(`http://127.0.0.1:${upwrite.running.admin?.port}/healthz`);
+  return { status: answer.status, body: await answer.json() };
+}
 
 /** Standard output of a command, whatever its exit code. */
 async function command(...args: string[]): Promise<string> {
@@ -39,6 +65,12 @@ test('is created from what table-sql prints, and follows listings and writes', a
   expect(await command('check')).toMatch(
     /FAILED {2}records my_schema\.my_table: table my_schema\.my_table does not exist\n +→ create it with what "upwrite table-sql my_schema\.my_table" prints/,
   );
+  expect(await eventually(async () => ((await health()).status === 503 ? health() : undefined))).toMatchObject({
+    body: {
+      records: { unhealthy: 1 },
+      attention: [{ records: 'my_schema.my_table', reason: 'table my_schema.my_table does not exist' }],
+    },
+  });
   const admin = await connect(upwrite.server.superuserUrl);
   await admin.query(`CREATE SCHEMA my_schema; ${sql}
     GRANT USAGE ON SCHEMA my_schema TO upwrite;
@@ -72,8 +104,18 @@ test('is created from what table-sql prints, and follows listings and writes', a
   await client.query('DELETE FROM salesforce.contacts WHERE id = $1', [id]);
   await eventually(async () => ((await held()) === undefined ? true : undefined));
   await eventually(async () => {
-    const health = await client.query<{ state: string }>('SELECT state FROM upwrite.record_targets');
-    return health.rows[0]?.state === 'live' ? true : undefined;
+    const found = await client.query<{ state: string }>('SELECT state FROM upwrite.record_targets');
+    return found.rows[0]?.state === 'live' ? true : undefined;
+  });
+  expect((await health()).status).toBe(200);
+  const told = () => posted.filter((message) => Reflect.get(Object(message), 'records') === 'my_schema.my_table');
+  await eventually(async () => (told().some((each) => Reflect.get(Object(each), 'to') === 'live') ? true : undefined));
+  expect(told()[0]).toEqual({
+    at: expect.any(String),
+    records: 'my_schema.my_table',
+    from: 'loading',
+    to: 'unhealthy',
+    reason: 'table my_schema.my_table does not exist',
   });
 });
 

@@ -1,9 +1,18 @@
 /** Synced tables of a scripted API, the sync, and the feed of records tables, on a throwaway Postgres. */
 import type pg from 'pg';
 import { installCatalog, type LiveCatalog, type SyncedTable } from '../../src/catalog/index.js';
+import { registerFeed } from '../../src/main/records.js';
 import type { Resource } from '../../src/provider/index.js';
-import { createTableSql, type Feed, type RecordTarget, startFeed, targetName } from '../../src/records/index.js';
+import {
+  createTableSql,
+  type FeedOptions,
+  type RecordTarget,
+  startFeed,
+  type TargetChange,
+  targetName,
+} from '../../src/records/index.js';
 import { migrate, tables, takeLease } from '../../src/store/index.js';
+import { openJobs } from '../../src/sync/index.js';
 import { connect, eventually, ownPool } from '../support/database.js';
 import { contacts, type FakeApi, fakeApi } from '../support/fake-api.js';
 import type { TestPostgres } from '../support/postgres.js';
@@ -26,7 +35,9 @@ export class World {
   catalog!: LiveCatalog;
   readonly #jobPool: pg.Pool;
   #sync: TestSync | undefined;
-  #feed: Feed | undefined;
+  /** Changes of targets' states that were told. */
+  readonly changes: TargetChange[] = [];
+  #stopFeed: () => Promise<void> = async () => {};
 
   private constructor(server: TestPostgres) {
     this.server = server;
@@ -102,14 +113,15 @@ export class World {
     };
   }
 
+  /** In place of the one before, feeds as a process with this configuration does. */
   async feed(
     targets: readonly RecordTarget[],
     connections: readonly string[],
-    details: { readonly externalId?: string; readonly metadata?: string; readonly batch?: number } = {},
+    details: { readonly externalId?: string; readonly metadata?: string } & Partial<FeedOptions> = {},
   ): Promise<void> {
-    await this.#feed?.stop();
-    const { externalId, metadata, batch } = details;
-    this.#feed = startFeed({
+    await this.unfeed();
+    const { externalId, metadata, ...options } = details;
+    const feed = startFeed({
       pool: this.pool,
       catalog: this.catalog,
       connections: connections.map((name) => ({
@@ -123,14 +135,33 @@ export class World {
       intervalMs: 10,
       retryMs: [10, 50],
       checkMs: 50,
-      ...(batch === undefined ? {} : { batch }),
+      onStateChange: async (change) => void this.changes.push(change),
+      ...options,
     });
+    const lease = await takeLease(this.pool, { kind: 'test', leaseMs: 900, onError: () => {} });
+    const pool = ownPool(this.server.upwriteUrl, 4);
+    const jobs = await openJobs({ pool, lease, leaseMs: 900, concurrency: 4, log: quiet });
+    const leave = registerFeed({ jobs, feed, pool: this.pool, log: quiet });
+    await jobs.start();
+    this.#stopFeed = async () => {
+      await leave();
+      await jobs.stop();
+      await feed.stop();
+      await pool.end();
+      await lease.release();
+    };
+  }
+
+  /** Ends the feed, and leaves what it was at. */
+  async unfeed(): Promise<void> {
+    const stop = this.#stopFeed;
+    this.#stopFeed = async () => {};
+    await stop();
   }
 
   async stop(): Promise<void> {
-    await this.#feed?.stop();
+    await this.unfeed();
     await this.#sync?.stop();
-    this.#feed = undefined;
     this.#sync = undefined;
     await this.pool.end();
     await this.#jobPool.end();

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { freePort } from '../../src/cli/embedded/index.js';
 import { parseConfig, parseDatabaseUrl } from '../../src/config/index.js';
 import { startWorking } from '../../src/main/work.js';
 import { createRegistry } from '../../src/provider/index.js';
@@ -39,7 +40,8 @@ beforeAll(async () => {
   };
   upwrite = await startSalesforceUpwrite({}, settings);
   admin = `http://127.0.0.1:${upwrite.running.admin?.port}`;
-  writeFileSync(config, JSON.stringify({ database: upwrite.server.upwriteUrl }));
+  const { health } = settings;
+  writeFileSync(config, JSON.stringify({ database: upwrite.server.upwriteUrl, health }));
 }, 120_000);
 
 afterAll(() => {
@@ -50,6 +52,14 @@ afterAll(() => {
 async function cli(...args: readonly string[]): Promise<string> {
   const { stdout } = await promisify(execFile)(process.execPath, [built('src/main.js'), ...args, '--config', config]);
   return stdout;
+}
+
+/** What the hook was told of a table, as `from to`, and why. */
+function told(table: string): readonly string[] {
+  return posted.flatMap((message) => {
+    const of = (name: string): unknown => Reflect.get(Object(message), name);
+    return of('table') === table ? [`${of('from')} ${of('to')}: ${of('reason')}`] : [];
+  });
 }
 
 async function stateOf(table: string): Promise<string> {
@@ -82,6 +92,12 @@ test('a table can be paused, resumed and listed anew', async () => {
   expect(await cli('status')).toMatch(/^salesforce\.contacts +paused .*paused by an operator$/m);
   expect(await cli('resume', 'salesforce.contacts')).toBe('salesforce.contacts is resumed\n');
   await eventually(async () => ((await stateOf('contacts')) === 'live' ? true : undefined));
+  await eventually(async () => {
+    const heard = told('salesforce.contacts');
+    return heard.includes('live paused: paused by an operator') && heard.includes('paused live: null')
+      ? true
+      : undefined;
+  });
   expect(await cli('resync', 'salesforce.contacts')).toBe('salesforce.contacts is being listed anew\n');
   await expect(cli('pause', 'salesforce.nothing')).rejects.toMatchObject({
     code: 1,
@@ -107,10 +123,10 @@ test('an API that fails is seen in /healthz and /metrics, is told to the hook, a
   upwrite.sandbox.faults.clear();
   await eventually(async () => ((await fetch(`${admin}/healthz`)).status === 200 ? true : undefined), 40_000);
   await eventually(async () => {
-    const told = posted.map(
+    const changes = posted.map(
       (message) => `${Reflect.get(Object(message), 'from')} ${Reflect.get(Object(message), 'to')}`,
     );
-    return told.includes('live unhealthy') && told.includes('unhealthy live') ? true : undefined;
+    return changes.includes('live unhealthy') && changes.includes('unhealthy live') ? true : undefined;
   });
   expect(posted[0]).toMatchObject({ table: expect.stringMatching(/^salesforce\./), provider: 'salesforce' });
 });
@@ -143,4 +159,23 @@ test('upwrite sync takes over the tables where the proxy does not sync', async (
   } finally {
     await working.stop();
   }
+});
+
+test('alive asks the listener of health and metrics, or where there is none the one of clients', async () => {
+  const file = join(directory, 'alive.yaml');
+  const ask = async (settings: object): Promise<unknown> => {
+    writeFileSync(file, JSON.stringify({ database: upwrite.server.upwriteUrl, ...settings }));
+    const asked = promisify(execFile)(process.execPath, [built('src/main.js'), 'alive', '--config', file]);
+    return asked.then(
+      () => 0,
+      (error: unknown) => Reflect.get(Object(error), 'code'),
+    );
+  };
+  const free = await freePort();
+  const listen = `127.0.0.1:${upwrite.running.proxy.port}`;
+  expect(await ask({ listen })).toBe(0);
+  expect(await ask({ listen: `127.0.0.1:${free}` })).toBe(1);
+  expect(await ask({ admin: { listen: `0.0.0.0:${upwrite.running.admin?.port}` } })).toBe(0);
+  // Something that takes connections is not the process.
+  expect(await ask({ listen, admin: { listen } })).toBe(1);
 });

@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { installCatalog, type LiveCatalog, type SyncedTable } from '../../src/catalog/index.js';
 import type { Resource } from '../../src/provider/index.js';
-import { migrate, tables, takeLease } from '../../src/store/index.js';
+import { migrate, pauseTable, resumeTable, tables, takeLease } from '../../src/store/index.js';
 import { startVerifier, type Verifier, type VerifierOptions } from '../../src/sync/index.js';
 import { applyAnswerOf } from '../support/applied.js';
 import { connect, eventually, ownPool } from '../support/database.js';
@@ -36,12 +36,12 @@ afterEach(async () => {
   await jobPool.end();
 });
 
-async function setUp(resource: Resource, count: number): Promise<void> {
+async function setUp(resource: Resource, count: number, others: readonly Resource[] = []): Promise<void> {
   const admin = await connect(server.superuserUrl);
   await admin.query('DROP SCHEMA IF EXISTS salesforce CASCADE; DROP SCHEMA IF EXISTS upwrite, upwrite_jobs CASCADE');
   await admin.end();
   await migrate(pool);
-  api = fakeApi([resource]);
+  api = fakeApi([resource, ...others]);
   api.pageSize = 40;
   for (let i = 0; i < count; i += 1) put(i, `e${i}`, 1000 + i);
   catalog = await installCatalog({
@@ -241,4 +241,45 @@ test('one process checks the tables of a connection at a time', async () => {
   expect(await report()).toEqual({});
   await other.release();
   await passesDone(1);
+});
+
+test('a table that is paused is not compared, and keeps no other one waiting', async () => {
+  await setUp(contacts(), 60, [contacts({ name: 'zebras', object: 'Zebra' })]);
+  const name = { schema: 'salesforce', table: 'contacts' };
+  const verified = async (): Promise<readonly unknown[]> => {
+    const found = await pool.query(
+      'SELECT table_name AS name FROM upwrite.verification WHERE last_pass_at IS NOT NULL',
+    );
+    return found.rows.map((row) => row.name);
+  };
+  await pauseTable(pool, name, 'maintenance');
+  await corrupt("UPDATE salesforce.contacts SET email = 'wrong' WHERE id = 'c0003'");
+  verify();
+  await eventually(async () => ((await verified()).includes('zebras') ? true : undefined));
+  expect(await verified()).toEqual(['zebras']);
+  expect(await emails()).toMatchObject({ c0003: 'wrong' });
+  await resumeTable(pool, name);
+  await sync.sync.wake(table.oid);
+  await eventually(async () => ((await verified()).includes('contacts') ? true : undefined));
+  expect(await emails()).toEqual(upstream());
+});
+
+test('what is not due costs nothing, and its connection is anybody’s', async () => {
+  await setUp(contacts(), 20);
+  verify({ intervalMs: hour });
+  await passesDone(1);
+  const state = async (): Promise<unknown> =>
+    (
+      await pool.query(
+        `SELECT xmin::text, (SELECT count(*)::int FROM upwrite.verification_turns) AS turns FROM upwrite.verification`,
+      )
+    ).rows[0];
+  const after = await eventually(async () => {
+    const now = await state();
+    return Reflect.get(Object(now), 'turns') === 0 ? now : undefined;
+  });
+  // The sync goes on meanwhile, and so do the looks for what is due.
+  const pages = api.pages;
+  await eventually(async () => (api.pages > pages + 2 ? true : undefined));
+  expect(await state()).toEqual(after);
 });

@@ -97,7 +97,7 @@ test('a paused table is left alone, by every process and across restarts, until 
   fill(300);
   const sync = await start();
   await sync.firstSync;
-  expect(await pauseTable(pool, name, 'maintenance')).toBe(oid);
+  expect(await pauseTable(pool, name, 'maintenance')).toMatchObject({ tableOid: oid, from: 'live', to: 'paused' });
   await sync.wake(oid);
   await eventually(async () => {
     const left = await pool.query('SELECT FROM upwrite_jobs.jobs');
@@ -110,7 +110,7 @@ test('a paused table is left alone, by every process and across restarts, until 
   await sync.wake(oid);
   expect(await until('paused')).toMatchObject({ reason: 'maintenance' });
   expect(api.pages).toBe(calls);
-  expect(await resumeTable(pool, name)).toBe(oid);
+  expect(await resumeTable(pool, name)).toMatchObject({ tableOid: oid, from: 'paused', to: 'live', reason: null });
   await sync.wake(oid);
   await eventually(async () => ((await keys()).includes('new') ? true : undefined));
   expect(await until('live')).toMatchObject({ reason: null });

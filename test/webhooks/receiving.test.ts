@@ -12,7 +12,7 @@ let secret = '';
 const single = new Agent();
 
 beforeAll(async () => {
-  world = await startWorld(['stripe', 'airtable']);
+  world = await startWorld(['stripe', 'airtable'], { oneListener: true });
   await waitFor('the hook', () => world.sandboxes.stripe.webhookEndpoints.length > 0);
   secret = world.sandboxes.stripe.webhookEndpoints[0]?.secret ?? '';
   await waitFor('it to be live', async () => (await count(`webhooks where state = 'live'`)) === 2);
@@ -203,3 +203,24 @@ test('ten thousand deliveries are a row for each record, and few readings', asyn
   const changed = await world.client.query(`select from stripe.customers where description = 'before the storm'`);
   expect(changed.rowCount).toBe(ids.length);
 }, 180_000);
+
+test('what came is counted, by what became of it, on the listener of health and metrics', async () => {
+  const address = world.url('').replace('/webhooks/', '');
+  const metrics = await (await fetch(`${address}/metrics`)).text();
+  const count = (connection: string, outcome: string): number =>
+    Number(
+      new RegExp(
+        `^upwrite_webhook_deliveries_total\\{connection="${connection}",outcome="${outcome}"\\} (\\d+)$`,
+        'm',
+      ).exec(metrics)?.[1],
+    );
+  expect(count('', 'unknown')).toBe(2);
+  expect(count('stripe', 'unauthentic')).toBe(4);
+  expect(count('stripe', 'unreadable')).toBe(1);
+  expect(count('airtable', 'unauthentic')).toBe(2);
+  expect(count('stripe', 'known')).toBe(6);
+  expect(count('stripe', 'new')).toBeGreaterThan(10_000);
+  const reread = /^upwrite_reread_delay_seconds_count\{provider="stripe"\} (\d+)$/m.exec(metrics)?.[1];
+  expect(Number(reread)).toBeGreaterThan(0);
+  expect((await fetch(`${address}/healthz`)).status).toBe(200);
+});

@@ -76,6 +76,10 @@ export interface UpwriteOptions {
   readonly keys?: KeyRing | undefined;
   /** Milliseconds between looks at the registered hooks; an hour where absent. */
   readonly keepInterval?: number;
+  /** Health and metrics are on the listener of the deliveries. */
+  readonly oneListener?: boolean;
+  /** Whether the first listing is waited for; true where absent. */
+  readonly listed?: boolean;
 }
 
 export function addressOf(port: number): string {
@@ -89,6 +93,7 @@ export async function startUpwrite(options: UpwriteOptions): Promise<Running> {
     listen: '127.0.0.1:0',
     sync: { interval: '1h' },
     connections,
+    ...(options.oneListener === true ? { admin: { listen: `127.0.0.1:${port}` } } : {}),
     ...(port === null ? {} : { webhooks: { url: addressOf(options.publicPort ?? port), listen: `127.0.0.1:${port}` } }),
   });
   const upwrite = await serve({
@@ -100,7 +105,7 @@ export async function startUpwrite(options: UpwriteOptions): Promise<Running> {
     grant: { write: ['app'] },
     webhookTimings: { keepInterval: options.keepInterval ?? 3_600_000, keepRetry: 200, expectDelays: [100, 500, 1000] },
   });
-  await upwrite.sync.firstSync;
+  if (options.listed !== false) await upwrite.sync.firstSync;
   return upwrite;
 }
 
@@ -117,13 +122,13 @@ export interface World {
   stop(): Promise<void>;
 }
 
-export async function startWorld(names: readonly Name[]): Promise<World> {
+export async function startWorld(names: readonly Name[], options: Partial<UpwriteOptions> = {}): Promise<World> {
   const [server, sandboxes, port] = await Promise.all([startTestPostgres(), startSandboxes(), freePort()]);
   const all = Object.entries(connectionsOf(sandboxes));
   const connections = Object.fromEntries(all.filter(([name]) => names.some((each) => each === name)));
   const url = (name: string): string => `http://127.0.0.1:${port}/webhooks/${name}`;
   sandboxes.hubspot.subscribe(url('hubspot'));
-  const upwrite = await startUpwrite({ database: server.upwriteUrl, connections, port });
+  const upwrite = await startUpwrite({ database: server.upwriteUrl, connections, port, ...options });
   const client = new pg.Client(`postgres://app:app@127.0.0.1:${upwrite.proxy.port}/upwrite`);
   await client.connect();
   const own = new pg.Client(server.upwriteUrl);

@@ -8,6 +8,7 @@
 
 import { connections } from './connections.js';
 import { definitions } from './definitions.js';
+import { held } from './held.js';
 import { journal } from './journal.js';
 import type { Migration } from './migration.js';
 import { records } from './records.js';
@@ -29,6 +30,7 @@ export const migrations: readonly Migration[] = [
   definitions,
   records,
   unfit,
+  held,
 ];
 
 /**

@@ -5,7 +5,7 @@
 import type pg from 'pg';
 import { ident, qualified, type SyncedTable } from '../../catalog/index.js';
 import type { KitLog, Page, Rec, Session } from '../../provider/index.js';
-import { inTransaction, type PassPosition, tables, verification } from '../../store/index.js';
+import { inTransaction, isPaused, type PassPosition, tables, verification } from '../../store/index.js';
 import { pause } from '../pause.js';
 import { differing } from './compare.js';
 import { confirmAndMend } from './confirm.js';
@@ -129,11 +129,16 @@ async function lookAgain(context: PassContext, suspects: readonly string[], sign
 
 /**
  * Waits for the end of a run of the sync that began after this call: for two ends, since the first may be that of a run
- * that was under way. A table that is not synced at the moment is waited for.
+ * that was under way. A quota is waited for; throws where the
+ * table is paused for as long as somebody likes: others of its connection are not to wait for that.
  */
 async function syncHasGoneOn({ pool, table, pollMs, wake }: PassContext, signal: AbortSignal): Promise<void> {
-  const ended = async (): Promise<number | null> =>
-    (await tables.health(pool)).find((each) => each.tableOid === table.oid)?.lastSyncedAt ?? null;
+  const ended = async (): Promise<number | null> => {
+    const now = (await tables.health(pool)).find((each) => each.tableOid === table.oid);
+    const rests = now?.state === 'paused' && (await isPaused(pool, table.oid));
+    if (rests || now?.state === 'detached') throw new Error('nobody is to work on the table');
+    return now?.lastSyncedAt ?? null;
+  };
   let last = await ended();
   for (let ends = 0; ends < 2; ) {
     await wake();

@@ -5,7 +5,7 @@
 import type pg from 'pg';
 import type { Catalog, SyncedTable } from '../../catalog/index.js';
 import type { KitLog, Session } from '../../provider/index.js';
-import { tables, verification } from '../../store/index.js';
+import { verification } from '../../store/index.js';
 import { pause } from '../pause.js';
 import { runPass } from './pass.js';
 
@@ -38,13 +38,12 @@ export interface Verifier {
 
 export function startVerifier(options: VerifierOptions): Verifier {
   const stopped = new AbortController();
-  const names = options.share > 0 ? [...options.sessions] : [];
-  const loops = names.map(([name, session]) => verifyConnection(options, name, session, stopped.signal));
+  const ended = options.share > 0 ? lookForWork(options, stopped.signal) : null;
   return {
     async stop() {
       stopped.abort();
-      await Promise.all(loops);
-      if (loops.length === 0) return;
+      if (ended === null) return;
+      await ended;
       await verification.release(options.pool, options.worker).catch((error: unknown) => {
         options.log.debug(
           { err: error },
@@ -55,33 +54,49 @@ export function startVerifier(options: VerifierOptions): Verifier {
   };
 }
 
-async function verifyConnection(
-  options: VerifierOptions,
-  name: string,
-  session: Session,
-  signal: AbortSignal,
-): Promise<void> {
-  const { pool, catalog, worker, log, idleMs = 30_000 } = options;
+/** One look for all connections, however many there are: most of the time nothing is due. */
+async function lookForWork(options: VerifierOptions, signal: AbortSignal): Promise<void> {
+  const { pool, sessions, worker, log, intervalMs, idleMs = 30_000 } = options;
+  const underWay = new Map<string, Promise<void>>();
   while (!signal.aborted) {
     // The wait comes first: right after the start there is better to do.
     await pause(idleMs, signal);
-    if (signal.aborted) return;
+    if (signal.aborted) break;
     try {
-      if (!(await verification.claim(pool, name, worker))) continue;
-      const complete = await completeTables(pool);
-      for (const table of catalog.all()) {
-        if (table.connection === name && complete.has(table.oid)) await verifyTable(options, table, session, signal);
+      const free = [...sessions.keys()].filter((name) => !underWay.has(name));
+      for (const [name, oids] of await verification.due(pool, free, intervalMs, worker)) {
+        const turn = verifyConnection(options, name, new Set(oids), signal);
+        underWay.set(
+          name,
+          turn.finally(() => underWay.delete(name)),
+        );
       }
     } catch (error) {
-      if (!signal.aborted) log.debug({ connection: name, err: error }, 'the truth check was interrupted');
+      if (!signal.aborted) log.debug({ err: error }, 'the truth check could not look for what is due');
     }
   }
+  await Promise.all(underWay.values());
 }
 
-/** A table that is still being listed for the first time has nothing to be compared. */
-async function completeTables(pool: pg.Pool): Promise<ReadonlySet<number>> {
-  const health = await tables.health(pool);
-  return new Set(health.flatMap((each) => (each.lastSyncedAt === null ? [] : [each.tableOid])));
+/** The tables of a connection that are due, one after the other. Never throws. */
+async function verifyConnection(
+  options: VerifierOptions,
+  name: string,
+  due: ReadonlySet<number>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { pool, catalog, sessions, worker, log } = options;
+  const session = sessions.get(name);
+  try {
+    if (session === undefined || !(await verification.claim(pool, name, worker))) return;
+    for (const table of catalog.all()) {
+      if (table.connection === name && due.has(table.oid)) await verifyTable(options, table, session, signal);
+    }
+    // Whoever has time next may have it.
+    await verification.release(pool, worker, name);
+  } catch (error) {
+    if (!signal.aborted) log.debug({ connection: name, err: error }, 'the truth check was interrupted');
+  }
 }
 
 async function verifyTable(
