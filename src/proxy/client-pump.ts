@@ -6,6 +6,9 @@ import type { Socket } from 'node:net';
 import { Front, maxFrontendLength } from '../wire/index.js';
 import { frontendCounts, type Pipeline } from './pipeline.js';
 
+/** Bytes that are taken from a client while it waits for a verdict: it is read on, so that its end is noticed. */
+const mostHeld = 65_536;
+
 /** What became of a message that was looked at: the pump forwards it, or it has been dealt with. */
 export type Verdict = 'pass' | 'consumed';
 
@@ -69,8 +72,8 @@ export class ClientPump {
     if (this.#deciding || this.#heldBytes > 0) {
       this.#hold(chunk);
       if (this.#copyEnded !== null) return this.#relayCopy();
-      if (this.#deciding || this.#heldBytes < this.#needed) return !this.#deciding;
-      return this.#process(this.#takeHeld());
+      if (this.#deciding) return this.#heldBytes < mostHeld;
+      return this.#heldBytes < this.#needed || this.#process(this.#takeHeld());
     }
     return this.#process(chunk);
   }
@@ -147,7 +150,6 @@ export class ClientPump {
     this.#deciding = true;
     this.#needed = Number.POSITIVE_INFINITY;
     if (next < chunk.length) this.#hold(chunk.subarray(next));
-    client.pause();
     verdict.then(
       (decided) => {
         if (this.#dead) return;
@@ -176,9 +178,7 @@ export class ClientPump {
 
   /** The database has ended the copy itself: what the client still sends is no concern of the interception. */
   stopCopy(): void {
-    if (this.#copyEnded === null) return;
     this.#copyEnded = null;
-    this.#options.client.pause();
   }
 
   /** Forwards what is held of the copy; Sync and Flush mean nothing within it (manual, "COPY Operations"). */
@@ -209,13 +209,12 @@ export class ClientPump {
         count(this.#options.pipeline, type);
         const ended = this.#copyEnded;
         this.#copyEnded = null;
-        this.#options.client.pause();
         ended();
       }
     }
     if (bytes.length > 0) this.#hold(bytes);
     this.#needed = Number.POSITIVE_INFINITY;
-    return flowing && this.#copyEnded !== null;
+    return flowing && (this.#copyEnded !== null || this.#heldBytes < mostHeld);
   }
 
   /** What precedes the offending bytes still reaches the database. */

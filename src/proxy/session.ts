@@ -137,7 +137,7 @@ export class Session {
       if (backend.readableEnded) client.end();
       if (rests !== null && rests.backend.length > 0) this.#backendPump.push(rests.backend);
       link.resume();
-      if (this.#interception?.busy !== true) client.resume();
+      client.resume();
     });
   }
 
