@@ -57,7 +57,7 @@ async function hubspotApi(): Promise<Api> {
   const { clientId: client_id, clientSecret: client_secret, refreshToken: refresh_token } = hubspot;
   return api(
     sandbox,
-    /^\/oauth\/v1\/token/,
+    /^\/oauth\/2026-03\/token/,
     {
       provider: 'hubspot',
       auth: { kind: 'oauth', client_id, client_secret, refresh_token },
