@@ -14,6 +14,7 @@ import {
   type WorkerPool,
 } from 'graphile-worker';
 import { isDatabaseAway, type Json, type Queryable } from '../store/index.js';
+import { enginePool } from './engine-pool.js';
 import type { EnsuredJob, JobOptions, Jobs, JobsOptions, Work } from './jobs.js';
 
 /** Kept apart from `upwrite`: its tables are another project's. */
@@ -65,7 +66,8 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
   const { pool, log } = options;
   const logger = new Logger(() => (level, message) => log.debug({ level }, `graphile-worker: ${message}`));
   const events: WorkerEvents = new EventEmitter();
-  const shared = { pgPool: pool, schema: jobSchema, logger, events, noHandleSignals: true };
+  const engine = enginePool(pool);
+  const shared = { pgPool: engine, schema: jobSchema, logger, events, noHandleSignals: true };
   const tasks = new Map<string, Work>();
   const running = new Map<string, AbortController>();
   const listeners = new Set<(isThere: boolean) => void>();
@@ -156,7 +158,7 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
     const lost = new Promise<void>((resolve) => {
       giveUp = resolve;
     });
-    const mine = runTaskList({ ...shared, preset, concurrency, pollInterval }, taskList(), pool);
+    const mine = runTaskList({ ...shared, preset, concurrency, pollInterval }, taskList(), engine);
     workers = mine;
     await Promise.race([lost, mine.promise]).catch((error: unknown) => {
       log.debug({ err: error }, 'the job engine has stopped, and is started again');

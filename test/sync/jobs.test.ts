@@ -186,6 +186,37 @@ test('jobs that were fetched ahead are free again when their process stops, its 
   }
 });
 
+test('a LISTEN that fails while the engine stops is no failure that nobody hears', async () => {
+  const own = ownPool(server.upwriteUrl, 4);
+  let fail = (): void => undefined;
+  const listening = new Promise<void>((resolve) => {
+    own.on('connect', (client) => {
+      const query: unknown = Reflect.get(client, 'query');
+      if (typeof query !== 'function') throw new Error('the client cannot ask');
+      Reflect.set(client, 'query', (...given: unknown[]) => {
+        if (!String(given[0]).startsWith('LISTEN')) return Reflect.apply(query, client, given);
+        resolve();
+        return new Promise((_resolve, reject) => {
+          fail = () => reject(new Error('the database went away'));
+        });
+      });
+    });
+  });
+  const jobs = await open({ pool: own });
+  await jobs.start();
+  await listening;
+  await jobs.stop();
+  const unheard: unknown[] = [];
+  const hear = (reason: unknown): void => void unheard.push(reason);
+  process.on('unhandledRejection', hear);
+  fail();
+  // Long enough for what follows from it: statements of the same connection are answered in order.
+  await eventually(async () => (own.idleCount === own.totalCount ? true : undefined));
+  await own.query('SELECT');
+  process.off('unhandledRejection', hear);
+  expect(unheard).toEqual([]);
+});
+
 async function locked(): Promise<number> {
   const { rows } = await pool.query<{ n: number }>(
     'SELECT count(*)::int AS n FROM upwrite_jobs.jobs WHERE locked_by IS NOT NULL',
