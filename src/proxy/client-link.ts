@@ -1,8 +1,9 @@
 /**
  * A client's connection as a link with a buffer of its own. Node gives an accepted socket no `onread`, which only who
- * connects can ask for; so the socket's handle is put under a new socket that has it. Worth a tenth of all transactions
- * with one client. Where the handle is not as expected (TLS, another runtime), or anything is under way on the socket, it
- * is read by events, which every socket has.
+ * connects can ask for; so the socket's handle is put under a new socket that has it. Between bare pipes that was worth a
+ * tenth of one client's transactions. Where the handle is not as expected (TLS, another runtime), or anything is under way
+ * on the socket, it is read by events, which every socket has. Such a socket that is paused is not read at all, so that its
+ * end is not noticed either.
  */
 import net from 'node:net';
 import { SocketLink } from '../upstream/index.js';
@@ -32,7 +33,7 @@ function idle(socket: net.Socket): boolean {
   );
 }
 
-/** Takes a socket's handle away from it; null, and nothing is changed, where it is not as Node 20 to 24 have it. */
+/** Takes a socket's handle away from it; null, and nothing is changed, where it is not as Node 20, 22 and 24 have it. */
 function takeHandle(socket: net.Socket): object | null {
   const handle: unknown = Reflect.get(socket, '_handle');
   if (typeof handle !== 'object' || handle === null) return null;

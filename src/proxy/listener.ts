@@ -96,10 +96,13 @@ class Acceptor {
     if (key === '') this.#anonymous.add(session);
     else this.#sessions.set(key, session);
     if (this.#draining) session.drain();
-    await session.run();
-    this.#running--;
-    this.#anonymous.delete(session);
-    if (this.#sessions.get(key) === session) this.#sessions.delete(key);
+    try {
+      await session.run();
+    } finally {
+      this.#running--;
+      this.#anonymous.delete(session);
+      if (this.#sessions.get(key) === session) this.#sessions.delete(key);
+    }
   }
 
   /** From an accepted connection to a session, which counts as running; null where it does not come to one. */

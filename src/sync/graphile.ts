@@ -127,12 +127,8 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
       [...tasks].map(([name, work]) => [name, (payload: unknown, { job }) => run(name, work, payload, job)]),
     );
 
-  const abortAll = (): void => {
-    for (const controller of running.values()) controller.abort(new Error('this process gives its jobs up'));
-  };
-
   const allEnded = async (): Promise<void> => {
-    abortAll();
+    for (const controller of running.values()) controller.abort(new Error('this process gives its jobs up'));
     while (running.size > 0) {
       await new Promise<void>((resolve) => {
         ended = resolve;

@@ -129,8 +129,8 @@ async function lookAgain(context: PassContext, suspects: readonly string[], sign
 
 /**
  * Waits for the end of a run of the sync that began after this call: for two ends, since the first may be that of a run
- * that was under way. A quota is waited for; throws where the
- * table is paused for as long as somebody likes: others of its connection are not to wait for that.
+ * that was under way. A quota is waited for; throws where the table is paused for as long as somebody likes: others of its
+ * connection are not to wait for that.
  */
 async function syncHasGoneOn({ pool, table, pollMs, wake }: PassContext, signal: AbortSignal): Promise<void> {
   const ended = async (): Promise<number | null> => {
