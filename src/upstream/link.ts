@@ -22,6 +22,8 @@ export class SocketLink {
   #socket: net.Socket | null = null;
   #receive: Receiver = ignore;
   #buffer: Buffer = Buffer.allocUnsafeSlow(smallest);
+  /** The last chunk, as a view of the buffer: much traffic comes in equal pieces. */
+  #chunk: Buffer = this.#buffer;
   #small = 0;
   #how: 'onread' | 'events' = 'events';
 
@@ -30,7 +32,8 @@ export class SocketLink {
     buffer: (): Buffer => this.#buffer,
     callback: (bytes: number): boolean => {
       const { length } = this.#buffer;
-      const flowing = this.#receive(bytes === length ? this.#buffer : this.#buffer.subarray(0, bytes));
+      if (bytes !== this.#chunk.length) this.#chunk = this.#buffer.subarray(0, bytes);
+      const flowing = this.#receive(this.#chunk);
       if (bytes === length && length < largest) this.#resize(length * growth);
       else if (length > smallest && bytes * 4 <= length) {
         this.#small++;
@@ -42,8 +45,13 @@ export class SocketLink {
   };
 
   #resize(length: number): void {
-    this.#buffer = Buffer.allocUnsafeSlow(length);
+    this.#renew(length);
     this.#small = 0;
+  }
+
+  #renew(length: number): void {
+    this.#buffer = Buffer.allocUnsafeSlow(length);
+    this.#chunk = this.#buffer;
   }
 
   /** Ties the link to its socket; `events` where the socket is not read through `onread`. */
@@ -71,7 +79,7 @@ export class SocketLink {
 
   /** Whoever still needs the chunk at hand (a socket that has not written it out) keeps it; reading goes on elsewhere. */
   keep(): void {
-    if (this.#how === 'onread') this.#buffer = Buffer.allocUnsafeSlow(this.#buffer.length);
+    if (this.#how === 'onread') this.#renew(this.#buffer.length);
   }
 
   pause(): void {

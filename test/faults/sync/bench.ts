@@ -103,6 +103,15 @@ export class SyncBench {
     await pool.end();
   }
 
+  /** Whether a listing runs that keeps notes of what it has seen; false while the database is down. */
+  async noting(): Promise<boolean> {
+    if (this.#databaseIsDown) return false;
+    const [details] = await this.query<{ noting: boolean }>(
+      'SELECT swept_rows IS NOT NULL AS noting FROM upwrite.table_details',
+    );
+    return details?.noting === true;
+  }
+
   /** SIGKILL to the postmaster, if it runs. */
   killDatabase(): void {
     if (this.#databaseIsDown) return;
