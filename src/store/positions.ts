@@ -146,7 +146,7 @@ const claimSql = `
 const releaseSql = `
   WITH was AS (
     SELECT table_oid, again FROM upwrite.table_details WHERE table_oid = $1 AND run = $2 FOR UPDATE)
-  UPDATE upwrite.table_details d SET worker = NULL, again = false FROM was
+  UPDATE upwrite.table_details d SET worker = NULL, again = false, worked_at = clock_timestamp() FROM was
   WHERE d.table_oid = was.table_oid RETURNING was.again`;
 
 /** The notes of a listing are emptied by the run that has the table, and by none that was thought dead. */

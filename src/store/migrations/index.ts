@@ -17,6 +17,7 @@ import { tables } from './tables.js';
 import { unfit } from './unfit.js';
 import { upserts } from './upserts.js';
 import { webhooks } from './webhooks.js';
+import { worked } from './worked.js';
 
 export type { Migration } from './migration.js';
 
@@ -31,6 +32,7 @@ export const migrations: readonly Migration[] = [
   records,
   unfit,
   held,
+  worked,
 ];
 
 /**
