@@ -41,19 +41,22 @@ interface TableRow {
 }
 
 /**
- * Views (through their rewrite rules), policies, functions, triggers and generated columns depend on single columns.
- * Upwrite's own guard depends on none.
+ * Views (through their rewrite rules), policies, functions, triggers and generated columns depend on single columns; the
+ * last by their expression, and before PostgreSQL 15 as columns. Upwrite's own guard depends on none.
  */
 const dependentsSql = `
   SELECT json_agg(DISTINCT coalesce(
     (SELECT CASE v.relkind WHEN 'v' THEN 'view ' WHEN 'm' THEN 'materialized view ' ELSE 'rule on ' END || v.oid::regclass
      FROM pg_rewrite r JOIN pg_class v ON v.oid = r.ev_class WHERE d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid),
+    (SELECT pg_describe_object('pg_attrdef'::regclass, f.oid, 0) FROM pg_attrdef f
+     WHERE d.classid = 'pg_class'::regclass AND f.adrelid = d.objid AND f.adnum = d.objsubid),
     pg_describe_object(d.classid, d.objid, 0)))
   FROM pg_depend d WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.refobjsubid = a.attnum
     AND d.deptype IN ('n', 'a') AND (
       d.classid IN ('pg_rewrite'::regclass, 'pg_policy'::regclass, 'pg_proc'::regclass, 'pg_trigger'::regclass)
       OR d.classid = 'pg_attrdef'::regclass AND EXISTS (
-        SELECT FROM pg_attrdef f WHERE f.oid = d.objid AND f.adnum <> a.attnum))`;
+        SELECT FROM pg_attrdef f WHERE f.oid = d.objid AND f.adnum <> a.attnum)
+      OR d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.objsubid NOT IN (0, a.attnum))`;
 
 /** A trigger counts only with tgenabled 'A' (ALWAYS). */
 const tableSql = `

@@ -32,7 +32,7 @@ export interface TestPostgresOptions {
   readonly settings?: Settings;
   /** Lines of pg_hba.conf, before the default ones (scram-sha-256 for everybody, on both kinds of socket). */
   readonly hba?: readonly string[];
-  /** The major version; 18 unless given. */
+  /** The major version; unless given, what UPWRITE_TEST_POSTGRES says, or 18. */
   readonly version?: TestVersion;
 }
 
@@ -103,6 +103,21 @@ const prefix = 'upwrite-test-';
 const startTimeout = 60_000;
 const running = new Set<TestPostgres>();
 
+function chosenVersion(): TestVersion {
+  const text = process.env['UPWRITE_TEST_POSTGRES'] ?? '18';
+  const version = ([14, 17, 18] as const).find((each) => String(each) === text);
+  if (version === undefined) throw new Error(`UPWRITE_TEST_POSTGRES is ${text}, and must be 14, 17 or 18`);
+  return version;
+}
+
+/** The major version that the environment chooses: every test can be run on another one than the newest. */
+export const testedVersion: TestVersion = chosenVersion();
+
+/** A case of what came with a version of PostgreSQL; none where the tested one is older. */
+export function since<const Case>(version: number, only: Case): readonly Case[] {
+  return testedVersion >= version ? [only] : [];
+}
+
 /** Ends every server of this process. */
 async function stopTestPostgres(): Promise<void> {
   await Promise.all([...running].map((server) => server.destroy()));
@@ -111,7 +126,7 @@ async function stopTestPostgres(): Promise<void> {
 /** Starts a server of its own for the caller. Any number may run at once. */
 export async function startTestPostgres(options: TestPostgresOptions = {}): Promise<TestPostgres> {
   const account = serverAccount();
-  const installation = runnableInstallation(findInstallation(wrappers[options.version ?? 18]), account);
+  const installation = runnableInstallation(findInstallation(wrappers[options.version ?? testedVersion]), account);
   await removeAbandoned();
   const template = await templateFor(installation, account);
   const home = makeHome();

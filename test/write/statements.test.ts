@@ -7,6 +7,7 @@ import { from as copyFrom } from 'pg-copy-streams';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { connect } from '../support/database.js';
 import { contacts } from '../support/fake-api.js';
+import { since } from '../support/postgres.js';
 import { type Stack, startStack } from '../support/stack.js';
 import { refusing } from '../support/writable-api.js';
 
@@ -237,13 +238,13 @@ describe.each(['simple', 'extended'] as const)('EXPLAIN, %s protocol', (protocol
     expect(notices[0]).toContain('API request: POST');
   });
 
-  test.each([
+  test.each<readonly [string, string]>([
     ['EXPLAIN ANALYZE', `EXPLAIN ANALYZE DELETE FROM salesforce.contacts`],
     [
       'INSERT … ON CONFLICT DO UPDATE',
       `INSERT INTO salesforce.contacts (email) VALUES ('x') ON CONFLICT (id) DO UPDATE SET email = EXCLUDED.email`,
     ],
-    ['MERGE', `MERGE INTO salesforce.contacts c USING plain p ON c.id = p.id WHEN MATCHED THEN DELETE`],
+    ...since(15, ['MERGE', `MERGE INTO salesforce.contacts c USING plain p ON c.id = p.id WHEN MATCHED THEN DELETE`]),
     ['TRUNCATE', `TRUNCATE salesforce.contacts`],
     ['WITH', `WITH gone AS (DELETE FROM salesforce.contacts RETURNING id) SELECT count(*) FROM gone`],
   ])('%s is refused with a word on what to write instead', async (what, text) => {

@@ -2,6 +2,7 @@ import pg from 'pg';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { connect } from '../support/database.js';
 import { contacts } from '../support/fake-api.js';
+import { since } from '../support/postgres.js';
 import { type Stack, startStack } from '../support/stack.js';
 import { refusing } from '../support/writable-api.js';
 
@@ -208,7 +209,7 @@ test('parameters go through in text and binary', async () => {
   });
 });
 
-test.each([
+test.each<readonly [string, string, readonly object[]]>([
   [
     'a FROM item',
     `UPDATE salesforce.contacts AS c SET age = v.n FROM (VALUES ('$ID', 7, 'seven')) AS v (id, n, word) WHERE c.id = v.id RETURNING c.age, v.word, v.*`,
@@ -219,11 +220,11 @@ test.each([
     `DELETE FROM salesforce.contacts c USING generate_series(1, 1) AS g (n) WHERE c.id = '$ID' RETURNING c.id, g.n + 1 AS next`,
     [{ id: '$ID', next: 2 }],
   ],
-  [
+  ...since(18, [
     'OLD and NEW',
     `UPDATE salesforce.contacts SET age = 9 WHERE id = '$ID' RETURNING old.age AS before, new.age AS after, new.id`,
     [{ before: null, after: 9, id: '$ID' }],
-  ],
+  ]),
   [
     'a system column',
     `UPDATE salesforce.contacts SET age = 9 WHERE id = '$ID' RETURNING id, tableoid::regclass::text AS t`,
