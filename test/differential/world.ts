@@ -1,6 +1,7 @@
 /** Two databases of one server that hold the same tables and rows: one synced, behind the proxy, one plain. */
 import pg from 'pg';
 import { connect, ownPool } from '../support/database.js';
+import { testedVersion } from '../support/postgres.js';
 import { startStack } from '../support/stack.js';
 import { type AcceptingApi, acceptingApi } from './api.js';
 import type { Side } from './case.js';
@@ -42,8 +43,11 @@ export async function startWorld(): Promise<World> {
   });
   const { server } = stack;
   const admin = await connect(server.superuserUrl);
+  await admin.query('CREATE ROLE writer LOGIN; CREATE ROLE insert_only');
   await admin.query(
-    'CREATE ROLE writer LOGIN; CREATE ROLE insert_only; GRANT writer, insert_only TO app WITH INHERIT FALSE',
+    testedVersion >= 16
+      ? 'GRANT writer, insert_only TO app WITH INHERIT FALSE'
+      : 'ALTER ROLE app NOINHERIT; GRANT writer, insert_only TO app',
   );
   await admin.query('CREATE DATABASE plain OWNER upwrite');
   await admin.query('GRANT CREATE ON DATABASE upwrite TO app; GRANT CREATE ON DATABASE plain TO app');
