@@ -27,5 +27,5 @@ STOPSIGNAL SIGTERM
 # With "admin.listen" in the configuration its /livez is asked, else whether "listen" takes connections. What is behind it,
 # the database for example, is for /healthz to say: an API that is down is no reason to start anew.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=30s CMD ["node", "/app/dist/src/main.js", "alive"]
-ENTRYPOINT ["node", "/app/dist/src/main.js"]
+ENTRYPOINT ["node", "--max-semi-space-size=2", "/app/dist/src/main.js"]
 CMD ["start"]

@@ -1,12 +1,13 @@
 /** One client session on one database session: two pumps, and the interception between them. */
 import type { Socket } from 'node:net';
 import { type Fault, fault } from '../errors/index.js';
-import { type ClientEncoding, clientEncoding, mentionsStaleness } from '../sql/index.js';
+import { mentionsStaleness } from '../sql/index.js';
 import { cancelPacket, forwardCancel, SessionGone, type SocketLink, type StopReason } from '../upstream/index.js';
 import { errorResponse } from '../wire/index.js';
 import { BackendPump } from './backend-pump.js';
 import { ClientPump } from './client-pump.js';
 import { Dialogue } from './interception/dialogue.js';
+import { ClientSettings, Intercepted } from './interception/intercepted.js';
 import { type InterceptedSession, Interception } from './interception/interception.js';
 import type { LoggedIn } from './login.js';
 import type { ProxyOptions } from './options.js';
@@ -44,9 +45,7 @@ export class Session {
   readonly #dialogue: Dialogue | null = null;
   readonly #interception: Interception | null = null;
   #stop = new AbortController();
-  #encoding: string;
-  #standardStrings: boolean;
-  #textEncoding: ClientEncoding;
+  readonly #settings: ClientSettings;
   #waiters: (() => void)[] = [];
   #draining = false;
   #closed = false;
@@ -63,11 +62,9 @@ export class Session {
     this.#client = client;
     this.#backend = backend;
     this.keyData = login.keyData;
-    this.#encoding = login.parameters.get('client_encoding') ?? 'UTF8';
-    this.#standardStrings = login.parameters.get('standard_conforming_strings') !== 'off';
-    this.#textEncoding = clientEncoding(this.#encoding);
+    this.#settings = new ClientSettings(login.parameters);
     this.#backendPump = new BackendPump(client, this.#pipeline, {
-      parameter: (name, value) => this.#parameterChanged(name, value),
+      parameter: (name, value) => this.#settings.changed(name, value),
       ready: () => this.#ready(),
       progress: () => this.#progress(),
     });
@@ -159,41 +156,22 @@ export class Session {
   }
 
   #intercepted(dialogue: Dialogue, port: NonNullable<ProxyOptions['mutations']>): InterceptedSession {
-    const session = this;
-    return {
+    return new Intercepted({
       dialogue,
       port,
       pipeline: this.#pipeline,
       log: this.#options.log,
-      toClient: (message) => {
-        this.#client.write(message);
-      },
+      client: this.#client,
+      settings: this.#settings,
       quiet: () => this.#quiet(),
-      get utf8() {
-        return session.#encoding === 'UTF8';
-      },
-      get encoding() {
-        return session.#textEncoding;
-      },
-      get standardStrings() {
-        return session.#standardStrings;
-      },
-      get signal() {
-        return session.#freshSignal();
-      },
-    };
+      signal: () => this.#freshSignal(),
+    });
   }
 
   /** A cancel stops one statement, not the next one. */
   #freshSignal(): AbortSignal {
     if (this.#stop.signal.aborted && !this.#closed) this.#stop = new AbortController();
     return this.#stop.signal;
-  }
-
-  #parameterChanged(name: string, value: string): void {
-    if (name === 'client_encoding') this.#encoding = value;
-    else if (name === 'standard_conforming_strings') this.#standardStrings = value !== 'off';
-    this.#textEncoding = clientEncoding(this.#encoding);
   }
 
   /** Resolves once every message sent to the backend has been answered. */

@@ -72,6 +72,8 @@ async function loggedIn(target: Target): Promise<RawConnection> {
 export async function idleMemory(target: Target, sessions: number): Promise<number> {
   const pid = target.pid ?? 0;
   const warm = await loggedIn(target);
+  // What a process still loads after its start is not of its sessions.
+  await settled(pid);
   const before = residentBytes(pid);
   const open: RawConnection[] = [];
   while (open.length < sessions) {

@@ -69,7 +69,8 @@ async function startUpwrite(cluster: Cluster, options: UnderTestOptions): Promis
       : `postgres://postgres@${cluster.host}:${cluster.port}/battery?sslmode=disable`;
   const tls = `tls:\n  cert: ${cluster.tls.cert}\n  key: ${cluster.tls.key}\n`;
   await writeFile(file, `listen: 127.0.0.1:${port}\ndatabase: ${database}\n${tls}${options.config ?? ''}`);
-  const args = [built('src/main.js'), 'start', '--config', file];
+  // As the installed command starts it: the flag is in its first line.
+  const args = ['--max-semi-space-size=2', built('src/main.js'), 'start', '--config', file];
   const proxy = named('upwrite', port, await startChild(process.execPath, args, { port }));
   return {
     ...proxy,
