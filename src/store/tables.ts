@@ -74,9 +74,9 @@ export interface Tables extends Definitions {
   list(db: Queryable, connections?: readonly string[]): Promise<readonly RegisteredTable[]>;
   /**
    * A table that should be looked at, and is not, is unhealthy, whatever was written last: those who sync may be gone. Due
-   * is it twice its `maxAge` and `lateMs` milliseconds (five minutes) after the last run.
+   * is it twice its `maxAge` and five minutes after the last run.
    */
-  health(db: Queryable, lateMs?: number): Promise<readonly TableHealth[]>;
+  health(db: Queryable): Promise<readonly TableHealth[]>;
   /** Adds a table, or brings what is known of it up to date; its position and health stay unless the oid is new. */
   register(db: Queryable, table: StoredTable): Promise<void>;
   /**
@@ -190,21 +190,18 @@ async function list(db: Queryable, connections?: readonly string[]): Promise<rea
   }));
 }
 
-/** Milliseconds after which a table that nobody looks at is unhealthy. */
-const lookLateMs = 300_000;
-
-/** What is said then. */
+/** What is said of a table that nobody looks at. */
 const lookLate = 'nobody looks at it: no process syncs, or those that do fall behind';
 
 const healthSql = `
   SELECT t.table_oid, t.connection, t.provider, t.schema_name, t.table_name, t.warning, t.pages, t.rows, t.expected_rows,
-    CASE WHEN l.at IS NULL THEN t.state ELSE 'unhealthy' END AS state, CASE WHEN l.at IS NULL THEN t.reason ELSE $2 END AS reason,
+    CASE WHEN l.at IS NULL THEN t.state ELSE 'unhealthy' END AS state, CASE WHEN l.at IS NULL THEN t.reason ELSE $1 END AS reason,
     coalesce(l.at, t.since) AS since,
     t.rows_per_second, t.expected_at, t.last_synced_at, t.swept_at,
     extract(epoch FROM t.max_age)::float8 * 1000 AS max_age_ms, clock_timestamp() AS now
   FROM upwrite.tables t JOIN upwrite.table_details d USING (table_oid)
   CROSS JOIN LATERAL (
-    SELECT greatest(d.worked_at, t.last_synced_at, t.since) + coalesce(2 * t.max_age, interval '0') + $1 * interval '1 millisecond' AS at) due
+    SELECT greatest(d.worked_at, t.last_synced_at, t.since) + coalesce(2 * t.max_age, interval '0') + interval '5 minutes' AS at) due
   LEFT JOIN LATERAL (
     SELECT due.at WHERE due.at < clock_timestamp() AND t.state IN ('live', 'backfilling') AND NOT EXISTS (
       SELECT FROM upwrite.processes p WHERE p.id = d.worker AND p.lease_until > clock_timestamp())) l ON true
@@ -212,8 +209,8 @@ const healthSql = `
 
 const millis = (time: Date | null): number | null => (time === null ? null : time.getTime());
 
-async function health(db: Queryable, lateMs = lookLateMs): Promise<readonly TableHealth[]> {
-  const result = await db.query<HealthRow>(healthSql, [lateMs, lookLate]);
+async function health(db: Queryable): Promise<readonly TableHealth[]> {
+  const result = await db.query<HealthRow>(healthSql, [lookLate]);
   return result.rows.map((row) => ({
     tableOid: row.table_oid,
     connection: row.connection,

@@ -1,12 +1,11 @@
 /** A records table that falls behind: whoever feeds it says so, and whoever looks sees it, even where nobody feeds it. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { healthRoutes } from '../../src/admin/index.js';
 import { readStatus, statusJson, statusLines } from '../../src/cli/status.js';
 import { syncId } from '../../src/records/index.js';
 import { records } from '../../src/store/index.js';
-import { Metrics } from '../../src/telemetry/index.js';
 import { TalkingChild } from '../faults/child.js';
 import { Relay } from '../faults/relay.js';
+import { askAdmin } from '../support/admin.js';
 import { eventually } from '../support/database.js';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.js';
 import { World } from './world.js';
@@ -59,19 +58,7 @@ test('one that nobody feeds any more is unhealthy for whoever looks, when a chan
   await world.feed([world.target('records', { provider: 'salesforce' })], ['salesforce']);
   await world.converged('records', sales, 'salesforce');
   await world.becomes(name, 'live');
-  const ask = async (path: string): Promise<{ status: number; body: string }> => {
-    const route = healthRoutes({ pool: world.pool, metrics: new Metrics() }).find((each) => each.path === path);
-    const request = {
-      method: 'GET',
-      path,
-      query: new URLSearchParams(),
-      headers: {},
-      body: Buffer.alloc(0),
-      target: path,
-    };
-    const { status, body = '' } = (await route?.handle(request)) ?? { status: 0 };
-    return { status, body };
-  };
+  const ask = (path: string) => askAdmin(world.pool, path);
   expect(await ask('/healthz')).toMatchObject({ status: 200 });
   await world.unfeed();
   put(2, 2000);

@@ -1,11 +1,11 @@
 /** A table that should be looked at, and is not, is unhealthy for whoever looks, even where no process is left. */
 import type pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { healthRoutes } from '../../src/admin/index.js';
 import { migrate, positions, type TableHealth, tables, takeLease } from '../../src/store/index.js';
-import { Metrics } from '../../src/telemetry/index.js';
+import { askAdmin } from '../support/admin.js';
 import { ownPool } from '../support/database.js';
 import { startTestPostgres } from '../support/postgres.js';
+import { registerContacts } from '../support/registered.js';
 
 const oid = 4712;
 const reason = 'nobody looks at it: no process syncs, or those that do fall behind';
@@ -22,17 +22,7 @@ afterAll(() => pool.end());
 beforeEach(async () => {
   await pool.query('DELETE FROM upwrite.tables');
   await pool.query('DELETE FROM upwrite.table_details');
-  await tables.register(pool, {
-    tableOid: oid,
-    connection: 'salesforce',
-    provider: 'salesforce',
-    object: 'Contact',
-    schema: 'salesforce',
-    name: 'contacts',
-    resource: {},
-    limits: {},
-    names: {},
-  });
+  await registerContacts(pool, oid);
 });
 
 async function seen(): Promise<TableHealth> {
@@ -101,19 +91,7 @@ test.each(['paused', 'unhealthy'] as const)('one that is %s keeps its state and 
 });
 
 test('/healthz and /metrics say so', async () => {
-  const routes = healthRoutes({ pool, metrics: new Metrics() });
-  const ask = async (path: string) => {
-    const request = {
-      method: 'GET',
-      path,
-      query: new URLSearchParams(),
-      headers: {},
-      body: Buffer.alloc(0),
-      target: path,
-    };
-    const { status, body = '' } = (await routes.find((each) => each.path === path)?.handle(request)) ?? { status: 0 };
-    return { status, body };
-  };
+  const ask = (path: string) => askAdmin(pool, path);
   expect((await ask('/healthz')).status).toBe(200);
   await age(6);
   const sick = await ask('/healthz');

@@ -9,11 +9,11 @@ import {
   NotWorker,
   noteSwept,
   positions,
-  tables,
   takeLease,
 } from '../../src/store/index.js';
 import { ownPool } from '../support/database.js';
 import { startTestPostgres } from '../support/postgres.js';
+import { registerContacts } from '../support/registered.js';
 
 const table = { oid: 4711, definition: 1 };
 let pool: pg.Pool;
@@ -22,17 +22,7 @@ beforeAll(async () => {
   const server = await startTestPostgres();
   pool = ownPool(server.upwriteUrl);
   await migrate(pool);
-  await tables.register(pool, {
-    tableOid: table.oid,
-    connection: 'salesforce',
-    provider: 'salesforce',
-    object: 'Contact',
-    schema: 'salesforce',
-    name: 'contacts',
-    resource: {},
-    limits: {},
-    names: {},
-  });
+  await registerContacts(pool, table.oid);
   const { rows } = await pool.query<{ definition: number }>('SELECT definition FROM upwrite.table_details');
   table.definition = rows[0]?.definition ?? 0;
 });
