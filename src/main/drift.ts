@@ -8,7 +8,7 @@ import { bringUpToDate, type ConnectionChoice } from '../catalog/index.js';
 import { dueIn, forgetDescribed, isDatabaseAway, noteDescribed, tables } from '../store/index.js';
 import type { Jobs } from '../sync/index.js';
 import type { Log } from '../telemetry/index.js';
-import { registerStanding, wakeStanding } from './standing-jobs.js';
+import { registerStanding, type Standing, wakeStanding } from './standing-jobs.js';
 
 export interface DriftOptions {
   readonly pool: pg.Pool;
@@ -50,8 +50,8 @@ export async function lookSoon(jobs: Pick<Jobs, 'add'>, connection: string): Pro
   await wakeStanding(jobs, task, connection, priority);
 }
 
-/** The job of each connection. The answer ends the looks for lost ones. */
-export function registerDrift(options: DriftOptions): () => Promise<void> {
+/** The job of each connection. */
+export function registerDrift(options: DriftOptions): Standing {
   const { pool, connections, interval, log } = options;
   const times = { ...defaults, ...options.timings };
   const due = { interval, soonest: Math.min(times.soonest, interval) };

@@ -7,7 +7,7 @@ import { type Feed, type RecordTarget, startFeed, type TargetChange, targetName 
 import { records } from '../store/index.js';
 import type { Jobs } from '../sync/index.js';
 import { ownConnections } from './own-connections.js';
-import { registerStanding } from './standing-jobs.js';
+import { registerStanding, type Standing } from './standing-jobs.js';
 
 export interface RecordsOptions {
   readonly config: Config;
@@ -43,10 +43,10 @@ export function openRecords(options: RecordsOptions): () => Promise<void> {
     onStateChange,
   });
   const quit = catalog.onChange(() => feed.update());
-  const leave = registerFeed({ jobs, feed, pool, log });
+  const standing = registerFeed({ jobs, feed, pool, log });
   return async () => {
     quit();
-    await leave();
+    await standing.stop();
     await feed.stop();
   };
 }
@@ -55,8 +55,8 @@ export interface FeedJobsOptions extends Pick<RecordsOptions, 'jobs' | 'pool' | 
   readonly feed: Feed;
 }
 
-/** The job of each target. The answer ends the looks for lost ones. */
-export function registerFeed({ jobs, feed, pool, log }: FeedJobsOptions): () => Promise<void> {
+/** The job of each target. */
+export function registerFeed({ jobs, feed, pool, log }: FeedJobsOptions): Standing {
   return registerStanding(jobs, {
     task: 'records',
     names: feed.targets,

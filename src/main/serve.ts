@@ -8,6 +8,7 @@ import { createAnalyser } from '../sql/index.js';
 import { internalPool, type Lease, migrate, openJournal, takeLease } from '../store/index.js';
 import { type Jobs, type Progress, registerRereads, type Sync } from '../sync/index.js';
 import { type Log, Metrics } from '../telemetry/index.js';
+import { upkeepConnections } from '../webhooks/index.js';
 import { type Boundary, startSettler, WritePath } from '../write/index.js';
 import { openAdmin } from './admin.js';
 import { startChores } from './chores.js';
@@ -19,7 +20,8 @@ import { startPruning } from './prune.js';
 import { openReaders } from './readers.js';
 import { openShared, type Shared } from './shared.js';
 import { clientTls, databaseTarget } from './tls.js';
-import { serveWebhooks, type WebhookServer, type WebhookServing } from './webhooks.js';
+import { registerWebhookJobs, type WebhookJobs, type WebhookTimings } from './webhook-jobs.js';
+import { serveWebhooks, type WebhookServer } from './webhooks.js';
 import { conditionSessions } from './where.js';
 
 export interface ServeOptions {
@@ -40,7 +42,7 @@ export interface ServeOptions {
   /** Other times than `timings`: tests do not wait so long. */
   readonly timings?: Partial<Timings>;
   readonly drift?: Partial<DriftTimings> & { readonly interval?: number };
-  readonly webhookTimings?: WebhookServing['timings'];
+  readonly webhookTimings?: WebhookTimings;
   /** Called at the boundaries of every write: tests strike there. */
   readonly boundary?: (name: Boundary) => Promise<void>;
 }
@@ -131,15 +133,8 @@ async function start(options: ServeOptions, cleanup: (() => Promise<unknown>)[])
   });
   cleanup.push(() => settler.stop());
   cleanup.push(startPruning(journal, config.journal.retention, times.pruneInterval, log));
-  const { keys, webhookTimings } = options;
-  const webhooks = await serveWebhooks({
-    ...core,
-    config,
-    keys,
-    log,
-    onDelivery: engine.measure.delivery,
-    ...(webhookTimings === undefined ? {} : { timings: webhookTimings }),
-  });
+  const onDelivery = engine.measure.delivery;
+  const webhooks = await serveWebhooks({ ...core, config, keys: options.keys, log, onDelivery });
   cleanup.push(() => webhooks.stop());
   if (options.work !== false) {
     startChores(core, config, log, cleanup);
@@ -203,6 +198,7 @@ export interface Core {
   readonly engine: Engine;
   /** Asks for a reading of what is queued of a table, by whatever process; resolves when it is certain to come. */
   readonly reread: (tableOid: number) => Promise<void>;
+  readonly hooks: WebhookJobs;
 }
 
 /** The database, the connections, the catalog and the jobs, of which none is taken yet. `kind` is for the operator. */
@@ -229,6 +225,10 @@ export async function openCore(
   const catalog = await openCatalog({ ...options, own, pool, sessions }, cleanup);
   const reading = conditionSessions({ ...options, own, sessions, catalog }, cleanup);
   const metrics = new Metrics();
+  const hookPool = internalPool({ ...own, max: upkeepConnections }, (error) =>
+    log.debug({ error }, 'an idle connection was lost'),
+  );
+  cleanup.push(() => hookPool.end());
   const { onProgress } = options;
   const parts = { config, registry, log, metrics, own, pool, catalog, sessions: reading, lease, leaseMs };
   const engine = await openEngine({ ...parts, ...(onProgress === undefined ? {} : { onProgress }) });
@@ -239,8 +239,16 @@ export async function openCore(
   const connections = connectionChoices(config, sessions, options.grant);
   const ddl = config.schemaChanges === 'auto';
   const drift = { pool, jobs, connections, ddl, interval, log, timings: driftTimings };
-  cleanup.push(registerDrift(drift));
-  return { own, pool, lease, sessions, reading, catalog, metrics, engine, reread };
+  const descriptions = registerDrift(drift);
+  cleanup.push(() => descriptions.stop());
+  const hooks = registerWebhookJobs({
+    ...{ config, pool: hookPool, catalog, sessions, keys: options.keys, jobs, log, reread },
+    serves: kind === 'serve',
+    sync: (tableOid) => engine.sync.wake(tableOid),
+    ...(options.webhookTimings === undefined ? {} : { timings: options.webhookTimings }),
+  });
+  cleanup.push(() => hooks.stop());
+  return { own, pool, lease, sessions, reading, catalog, metrics, engine, reread, hooks };
 }
 
 /** One connection for each write in flight, and some for the journal, the sync and the settling. */

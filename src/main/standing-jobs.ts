@@ -6,14 +6,17 @@ import type { JobContext, Jobs } from '../sync/index.js';
 
 export interface StandingOptions {
   readonly task: string;
-  /** A process that does not know a name never ensures its job; see `work`. */
+  /** Those whose jobs this process sees to; it may be given others too, see `work`. */
   readonly names: readonly string[];
   /** Lower ones go first; the tables' sync has 0. */
   readonly priority?: number;
   /** Milliseconds: a job that waits for longer is due at once. */
   readonly withinMs: number;
-  /** Does it once, and answers what the next time is told and milliseconds until it is due; null: there is no next time. */
-  readonly work: (name: string, count: number, context: JobContext) => Promise<Next | null>;
+  /**
+   * Does it once, and answers what the next time is told and milliseconds until it is due; null: there is no next time.
+   * `elsewhere`: another process can do it, and is to have it. One that nobody takes is dropped after a while.
+   */
+  readonly work: (name: string, count: number, context: JobContext) => Promise<Next | 'elsewhere' | null>;
   readonly onError: (error: unknown) => void;
 }
 
@@ -26,23 +29,39 @@ export interface Next {
 /** Milliseconds between looks whether all are there. */
 const lookInterval = 60_000;
 const forEver = 32_767;
+/** Milliseconds until a job is offered again that another process is to do, and how often that is done. */
+const passMs = 1000;
+const mostPasses = 60;
 
-/** Registers the task, before the jobs start; any process may take what this one adds. The answer ends the looks. */
-export function registerStanding(jobs: Jobs, options: StandingOptions): () => Promise<void> {
+export interface Standing {
+  /** Has those of this process's names begin at once, wherever. */
+  wake(): void;
+  /** Ends the looks for lost ones. */
+  stop(): Promise<void>;
+}
+
+/** Registers the task, before the jobs start; any process may take what this one adds. */
+export function registerStanding(jobs: Jobs, options: StandingOptions): Standing {
   const { task, names, priority = 0, withinMs } = options;
   jobs.register(task, async (payload, context) => {
     const name = read(payload, 'name');
-    const count = read(payload, 'count');
     if (typeof name !== 'string') return;
-    const next = await options.work(name, typeof count === 'number' ? count : 0, context);
-    if (next === null) return;
-    const again = { key: standingKey(task, name), delayMs: next.delayMs, priority, attempts: forEver };
-    await jobs.add(task, { name, count: next.count ?? 0 }, { ...again, keepEarlier: true });
+    const count = numberOf(payload, 'count');
+    const passes = numberOf(payload, 'passes');
+    const next = await options.work(name, count, context);
+    if (next === null || (next === 'elsewhere' && passes >= mostPasses)) return;
+    const given = { key: standingKey(task, name), priority, attempts: forEver, keepEarlier: true };
+    if (next === 'elsewhere') {
+      await jobs.add(task, { name, count, passes: passes + 1 }, { ...given, delayMs: passMs });
+    } else await jobs.add(task, { name, count: next.count ?? 0 }, { ...given, delayMs: next.delayMs });
   });
   let looking: Promise<void> = Promise.resolve();
   const look = (): void => {
     const wanted = names.map((name) => ({ key: standingKey(task, name), payload: { name, count: 0 }, withinMs }));
     looking = looking.then(() => jobs.ensure(task, wanted)).catch(options.onError);
+  };
+  const wakeAll = async (): Promise<void> => {
+    for (const name of names) await wakeStanding(jobs, task, name, priority);
   };
   look();
   jobs.onDatabase((isThere) => {
@@ -50,9 +69,14 @@ export function registerStanding(jobs: Jobs, options: StandingOptions): () => Pr
   });
   const timer = setInterval(look, lookInterval);
   timer.unref();
-  return async () => {
-    clearInterval(timer);
-    await looking;
+  return {
+    wake: () => {
+      looking = looking.then(wakeAll).catch(options.onError);
+    },
+    stop: async () => {
+      clearInterval(timer);
+      await looking;
+    },
   };
 }
 
@@ -67,4 +91,9 @@ function standingKey(task: string, name: string): string {
 
 function read(payload: unknown, member: string): unknown {
   return typeof payload === 'object' && payload !== null ? Reflect.get(payload, member) : undefined;
+}
+
+function numberOf(payload: unknown, member: string): number {
+  const value = read(payload, member);
+  return typeof value === 'number' ? value : 0;
 }

@@ -1,4 +1,4 @@
-/** Webhooks in the running product: their listener, their own connections to the database, and the sync that they wake. */
+/** Deliveries of webhooks in the running product: their listener, and their own connections to the database. */
 import type pg from 'pg';
 import { type Admin, type Route, startAdmin } from '../admin/index.js';
 import type { LiveCatalog } from '../catalog/index.js';
@@ -10,11 +10,11 @@ import {
   folder,
   maxBody,
   type Outcome,
-  poolSize,
   startWebhooks,
+  takingConnections,
   type WebhooksRunning,
-  type WebhookTimings,
 } from '../webhooks/index.js';
+import type { WebhookJobs } from './webhook-jobs.js';
 
 export interface WebhookServing {
   readonly config: Config;
@@ -22,14 +22,15 @@ export interface WebhookServing {
   readonly own: pg.ClientConfig;
   readonly catalog: LiveCatalog;
   readonly sessions: ReadonlyMap<string, Session>;
-  /** What the secrets of registered hooks are encrypted under; without it none is registered. */
+  /** What the secrets of registered hooks are encrypted under; without it none was registered. */
   readonly keys: KeyRing | undefined;
   readonly log: Log;
   /** Asks for a reading of what is queued of a table; resolves when it is certain to come. */
   readonly reread: (tableOid: number) => Promise<void>;
+  /** The jobs that webhooks need. */
+  readonly hooks: WebhookJobs;
   /** For metrics. */
   readonly onDelivery: (connection: string | null, outcome: Outcome) => void;
-  readonly timings?: WebhookTimings;
 }
 
 export interface WebhookServer {
@@ -43,12 +44,15 @@ export interface WebhookServer {
 /** Deliveries under way at once, each of at most `maxBody` bytes. */
 export const mostInFlight = 128;
 
-/** Starts taking deliveries and keeping hooks registered. Rejects when the address cannot be taken. */
+/** Starts taking deliveries. Rejects when the address cannot be taken. */
 export async function serveWebhooks(serving: WebhookServing): Promise<WebhookServer> {
-  const { config, own, catalog, sessions, log, reread, timings } = serving;
-  const url = config.webhooks.url ?? null;
-  const max = url === null ? poolSize.idle : poolSize.taking;
-  const pool = internalPool({ ...own, max }, (error) => log.debug({ error }, 'an idle connection was lost'));
+  const { config, own, catalog, sessions, hooks, log, reread } = serving;
+  const { url } = config.webhooks;
+  const quit = catalog.onChange(() => hooks.look());
+  if (url === undefined) return { routes: [], stop: async () => quit() };
+  const pool = internalPool({ ...own, max: takingConnections }, (error) =>
+    log.debug({ error }, 'an idle connection was lost'),
+  );
   const webhooks = startWebhooks({
     pool,
     catalog,
@@ -57,11 +61,10 @@ export async function serveWebhooks(serving: WebhookServing): Promise<WebhookSer
     url,
     sealer: serving.keys ?? null,
     log,
+    jobs: hooks.deliveries,
     wake: reread,
     onDelivery: serving.onDelivery,
-    ...(timings === undefined ? {} : { timings }),
   });
-  const quit = catalog.onChange(() => webhooks.look());
   let admin: Admin | undefined;
   const stop = async (): Promise<void> => {
     quit();
@@ -69,8 +72,8 @@ export async function serveWebhooks(serving: WebhookServing): Promise<WebhookSer
     await webhooks.stop();
     await pool.end();
   };
-  const routes = url === null ? [] : routesOf(url, webhooks);
-  if (url === null || sharesListener(config)) return { routes, stop };
+  const routes = routesOf(url, webhooks);
+  if (sharesListener(config)) return { routes, stop };
   try {
     admin = await startAdmin({
       ...config.webhooks.listen,

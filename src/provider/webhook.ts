@@ -37,14 +37,8 @@ export interface RecordNews {
   readonly version?: string;
 }
 
-/**
- * What a delivery says: a record is to be read again; something of an object has changed, so that its changes are to be
- * pulled; or a hook has payloads to be fetched by cursor.
- */
-export type News =
-  | RecordNews
-  | { readonly kind: 'object'; readonly object: string }
-  | { readonly kind: 'payloads'; readonly hook: string };
+/** What a delivery says: a record is to be read again, or a hook has payloads to be fetched by cursor. */
+export type News = RecordNews | { readonly kind: 'payloads'; readonly hook: string };
 
 export interface Delivery {
   /** The same for a replay, another for another delivery; as far as can be, made of what is signed. */

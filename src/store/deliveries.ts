@@ -1,6 +1,6 @@
 /**
- * What deliveries of webhooks leave behind: a note of each, so that one that comes again does nothing; pings whose payloads
- * are to be fetched; and what they said of records, until the rows say it too.
+ * What deliveries of webhooks leave behind: a note of each, so that one that comes again does nothing, and what they said of
+ * records, until the rows say it too.
  *
  * Whoever writes several rows here does so in the order of their keys, and holds the shared lock of every table concerned
  * before: so no two of them, and no merge, can wait for each other.
@@ -42,43 +42,6 @@ export async function pruneDeliveries(db: Queryable, limit: number): Promise<num
   return result.rowCount ?? 0;
 }
 
-export interface Ping {
-  readonly connection: string;
-  readonly hook: string;
-}
-
-/** Queues hooks whose payloads are to be fetched, each once. */
-export async function notePings(db: Queryable, pings: readonly Ping[]): Promise<void> {
-  await db.query(
-    `INSERT INTO upwrite.webhook_pings (connection, hook, ping_order)
-     SELECT p.connection, p.hook, nextval('upwrite.write_order')
-     FROM (SELECT DISTINCT connection, hook FROM unnest($1::text[], $2::text[]) AS u (connection, hook) ORDER BY 1, 2) p
-     ON CONFLICT (connection, hook) DO UPDATE SET ping_order = EXCLUDED.ping_order`,
-    [pings.map(({ connection }) => connection), pings.map(({ hook }) => hook)],
-  );
-}
-
-export async function listPings(
-  db: Queryable,
-  connections: readonly string[],
-): Promise<readonly (Ping & { readonly order: string })[]> {
-  const result = await db.query<{ connection: string; hook: string; order: string }>(
-    `SELECT connection, hook, ping_order AS "order" FROM upwrite.webhook_pings WHERE connection = ANY ($1::text[])
-     ORDER BY ping_order LIMIT 1000`,
-    [connections],
-  );
-  return result.rows;
-}
-
-/** Takes a ping out of the queue, unless the hook has pinged again since. */
-export async function dropPing(db: Queryable, { connection, hook }: Ping, order: string): Promise<void> {
-  await db.query('DELETE FROM upwrite.webhook_pings WHERE connection = $1 AND hook = $2 AND ping_order <= $3', [
-    connection,
-    hook,
-    order,
-  ]);
-}
-
 /** What a delivery said of a record. */
 export interface Expectation {
   readonly key: string;
@@ -110,12 +73,20 @@ export async function noteExpectations(
   );
 }
 
-/** The tables of which expectations are due. */
-export async function tablesWithDueExpectations(db: Queryable): Promise<readonly number[]> {
-  const result = await db.query<{ oid: number }>(
-    'SELECT DISTINCT table_oid AS oid FROM upwrite.webhook_expectations WHERE due_at <= clock_timestamp()',
+/** The tables of which there are expectations. */
+export async function tablesWithExpectations(db: Queryable): Promise<readonly number[]> {
+  const result = await db.query<{ oid: number }>('SELECT DISTINCT table_oid AS oid FROM upwrite.webhook_expectations');
+  return result.rows.map((row) => row.oid);
+}
+
+/** Milliseconds until the next expectation of a table is due, not less than 0; null where there is none. */
+export async function nextExpectation(db: Queryable, tableOid: number): Promise<number | null> {
+  const result = await db.query<{ wait: number | null }>(
+    `SELECT greatest(0, extract(epoch FROM min(due_at) - clock_timestamp()) * 1000)::float8 AS wait
+     FROM upwrite.webhook_expectations WHERE table_oid = $1 HAVING count(*) > 0`,
+    [tableOid],
   );
-  return result.rows.map((row) => row.oid).sort((a, b) => a - b);
+  return result.rows[0]?.wait ?? null;
 }
 
 /** Takes due expectations of a table for the transaction at hand; others pass over them. */
@@ -137,6 +108,11 @@ export async function dropExpectations(db: Queryable, tableOid: number, keys: re
     tableOid,
     keys,
   ]);
+}
+
+/** Of a table that is not there any more. */
+export async function dropAllExpectations(db: Queryable, tableOid: number): Promise<void> {
+  await db.query('DELETE FROM upwrite.webhook_expectations WHERE table_oid = $1', [tableOid]);
 }
 
 /** Looks again later; `counted`: the record was read again meanwhile, and is not what was expected. */

@@ -11,17 +11,15 @@ export {
 } from './database.js';
 export {
   type DeliveryNote,
+  dropAllExpectations,
   dropExpectations,
-  dropPing,
   type Expectation,
-  listPings,
+  nextExpectation,
   noteDeliveries,
   noteExpectations,
-  notePings,
-  type Ping,
   postponeExpectations,
   pruneDeliveries,
-  tablesWithDueExpectations,
+  tablesWithExpectations,
   tablesWithQueue,
   takeExpectations,
 } from './deliveries.js';

@@ -1,13 +1,14 @@
 /**
- * The pool as graphile-worker gets it. The client that it listens with, it gives back twice where its LISTEN fails while it
- * stops; pg throws for the second time, where nobody hears it, and the process would end.
+ * The pool as graphile-worker gets it. The client that it listens with, and only that, it asks for by a callback. It gives
+ * it back twice where its LISTEN fails while it stops; pg throws for the second time, where nobody hears it, and the process
+ * would end.
  */
 import type pg from 'pg';
 
 type Connected = Parameters<pg.Pool['connect']>[0];
 
-/** The same pool, but a client that was asked for by a callback can be given back more than once. */
-export function enginePool(pool: pg.Pool): pg.Pool {
+/** The same pool, but the client that it listens with holds a lock before, and can be given back more than once. */
+export function enginePool(pool: pg.Pool, lock: bigint): pg.Pool {
   const connect = (callback?: Connected): Promise<pg.PoolClient> | undefined => {
     if (callback === undefined) return pool.connect();
     pool.connect((error, client, release) => {
@@ -16,11 +17,18 @@ export function enginePool(pool: pg.Pool): pg.Pool {
         return;
       }
       let isBack = false;
-      callback(error, client, (destroy) => {
+      const giveBack = (destroy?: Error | boolean): void => {
         if (isBack) return;
         isBack = true;
         release(destroy);
-      });
+      };
+      client.query('SELECT pg_advisory_lock_shared($1)', [lock.toString()]).then(
+        () => callback(undefined, client, giveBack),
+        (failure: unknown) => {
+          giveBack(true);
+          callback(failure instanceof Error ? failure : new Error(String(failure)), undefined, () => undefined);
+        },
+      );
     });
     return undefined;
   };

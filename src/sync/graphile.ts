@@ -1,6 +1,6 @@
 /**
- * The jobs through graphile-worker. What it lacks is here: jobs of a dead process are given back when its lease has run
- * out (its own bound is four hours), and after a loss of the database it is started anew, since it may then have taken
+ * The jobs through graphile-worker. What it lacks is here: jobs of a dead process are given back before long (see
+ * alive.ts; its own bound is four hours), and after a loss of the database it is started anew, since it may then have taken
  * jobs without knowing it, or have stopped for good.
  */
 import { EventEmitter } from 'node:events';
@@ -14,11 +14,9 @@ import {
   type WorkerPool,
 } from 'graphile-worker';
 import { isDatabaseAway, type Json, type Queryable } from '../store/index.js';
+import { freeTheDead, jobSchema, lockOf } from './alive.js';
 import { enginePool } from './engine-pool.js';
 import type { EnsuredJob, JobOptions, Jobs, JobsOptions, Work } from './jobs.js';
-
-/** Kept apart from `upwrite`: its tables are another project's. */
-export const jobSchema = 'upwrite_jobs';
 
 /** Tries of a job that is for ever: the most that graphile-worker can count. */
 const forEver = 32_767;
@@ -28,6 +26,9 @@ const pollInterval = 1000;
 
 /** Milliseconds before the engine is started again after it has given up. */
 const restartDelay = 1000;
+
+/** Looks for jobs of dead processes in the time of a lease. */
+const looksInLease = 6;
 
 /** Milliseconds that jobs have to end after their signals. */
 const stopGrace = 20_000;
@@ -44,29 +45,12 @@ const ensureSql = `
     LATERAL ${jobSchema}.add_job($1, payload := wanted.payload::json, max_attempts := ${forEver}, job_key := wanted.key,
       job_key_mode := CASE WHEN wanted.late THEN 'replace' ELSE 'unsafe_dedupe' END)`;
 
-/**
- * Says which of the engine's names for a process is this one's, and frees the jobs of processes that are dead. Answers the
- * jobs that this process should be at for so long that it must know of them.
- */
-const tickSql = `
-  WITH mine AS (
-    UPDATE upwrite.processes SET job_worker = $2 WHERE id = $1 AND job_worker IS DISTINCT FROM $2),
-  dead AS (
-    SELECT array_agg(DISTINCT j.locked_by) AS workers FROM ${jobSchema}.jobs j
-    WHERE j.locked_by <> $2 AND j.locked_at < clock_timestamp() - $3 * interval '1 millisecond' AND NOT EXISTS (
-      SELECT FROM upwrite.processes p WHERE p.job_worker = j.locked_by AND p.lease_until > clock_timestamp())),
-  freed AS MATERIALIZED (
-    SELECT ${jobSchema}.force_unlock_workers(workers) FROM dead WHERE workers IS NOT NULL)
-  SELECT (SELECT count(*) FROM freed) AS freed, (
-    SELECT coalesce(json_agg(j.id::text), '[]') FROM ${jobSchema}.jobs j
-    WHERE j.locked_by = $2 AND j.locked_at < clock_timestamp() - $3 * interval '1 millisecond') AS old`;
-
 /** Opens the jobs: makes their schema where it is missing, or brings it up to date. */
 export async function openJobs(options: JobsOptions): Promise<Jobs> {
   const { pool, log } = options;
   const logger = new Logger(() => (level, message) => log.debug({ level }, `graphile-worker: ${message}`));
   const events: WorkerEvents = new EventEmitter();
-  const engine = enginePool(pool);
+  const engine = enginePool(pool, lockOf(options.lease.id));
   const shared = { pgPool: engine, schema: jobSchema, logger, events, noHandleSignals: true };
   const tasks = new Map<string, Work>();
   const running = new Map<string, AbortController>();
@@ -75,7 +59,9 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
   let stopped = false;
   let isThere = true;
   let supervisor: Promise<void> = Promise.resolve();
-  let tick: NodeJS.Timeout | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  /** Whether the connection is there on which others are told of jobs, and that holds this process's lock. */
+  let listens = false;
   /** Ends the engine as it is now, and wakes whoever waits for the next one. */
   let giveUp: () => void = () => undefined;
   /** Called when a job has ended. */
@@ -89,9 +75,15 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
     log.warn({}, now ? 'the database is back' : 'the database cannot be reached: the jobs wait for it');
     for (const listener of listeners) listener(now);
   };
-  events.on('pool:listen:success', () => heard(true));
+  events.on('pool:listen:success', () => {
+    heard(true);
+    listens = true;
+    // What a process has left that was killed need not wait.
+    tick();
+  });
   events.on('pool:listen:error', () => {
     heard(false);
+    listens = false;
     giveUp();
   });
   events.on('pool:fatalError', () => giveUp());
@@ -178,30 +170,23 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
     while (!stopped) await generation();
   };
 
-  /** A process that cannot renew its lease must not go on with what others will take. */
-  const keepAlive = (): void => {
-    let alive = performance.now();
-    let knownFrom = alive;
-    const look = async (id: string): Promise<void> => {
-      const asked = performance.now();
-      if (asked - alive > options.leaseMs) giveUp();
-      const values = [options.lease.id, id, options.leaseMs];
-      const result = await pool.query<{ old: readonly string[] }>(tickSql, values);
-      alive = asked;
-      const unknown = result.rows[0]?.old.some((job) => !running.has(job)) === true;
-      if (unknown && workers?.id === id && asked - knownFrom > options.leaseMs) giveUp();
-      if (!unknown) knownFrom = asked;
-    };
-    tick = setInterval(
-      () => {
-        if (workers === null) return;
-        look(workers.id).catch((error: unknown) => {
-          log.debug({ err: error }, 'the jobs of dead processes were not looked for');
-        });
-      },
-      Math.ceil(options.leaseMs / 3),
-    );
-    tick.unref();
+  let alive = performance.now();
+  let knownFrom = alive;
+  /** A process that cannot do this must not go on with what others will take. */
+  const look = async (id: string): Promise<void> => {
+    const asked = performance.now();
+    if (asked - alive > options.leaseMs) giveUp();
+    const old = await freeTheDead(pool, { id: options.lease.id, worker: id, listens }, options.leaseMs);
+    alive = asked;
+    const unknown = old.some((job) => !running.has(job));
+    if (unknown && workers?.id === id && asked - knownFrom > options.leaseMs) giveUp();
+    if (!unknown) knownFrom = asked;
+  };
+  const tick = (): void => {
+    if (workers === null) return;
+    look(workers.id).catch((error: unknown) => {
+      log.debug({ err: error }, 'the jobs of dead processes were not looked for');
+    });
   };
 
   return {
@@ -215,12 +200,13 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
     add: (task, payload, given = {}) => addJob(given.db ?? pool, task, payload, given),
     ensure: (task, jobs) => ensure(pool, task, jobs),
     start: async () => {
-      keepAlive();
+      timer = setInterval(tick, Math.ceil(options.leaseMs / looksInLease));
+      timer.unref();
       supervisor = supervise();
     },
     stop: async () => {
       stopped = true;
-      clearInterval(tick);
+      clearInterval(timer);
       giveUp();
       await supervisor;
     },

@@ -5,31 +5,28 @@
  */
 import type pg from 'pg';
 import { type Catalog, ident, qualified, type SyncedTable } from '../catalog/index.js';
-import type { KitLog } from '../provider/index.js';
 import {
+  dropAllExpectations,
   dropExpectations,
   type Expectation,
   inTransaction,
   lockTablesShared,
+  nextExpectation,
   postponeExpectations,
   queueStale,
   stillStale,
-  tablesWithDueExpectations,
+  tables,
   takeExpectations,
 } from '../store/index.js';
-import { type Loop, startLoop } from './loop.js';
 import { lockTimeout } from './queue.js';
 
 export interface ExpectingOptions {
   readonly pool: pg.Pool;
   readonly catalog: Catalog;
-  readonly log: KitLog;
   /** Records of the table are to be read again. */
   readonly wake: (tableOid: number) => Promise<void>;
   /** Milliseconds from a re-reading that showed the old record to the next look. Default 5 s, 30 s, 2 min. */
   readonly delays?: readonly number[];
-  /** Milliseconds between looks. Default 1,000. */
-  readonly interval?: number;
 }
 
 /** Records of one transaction. */
@@ -37,32 +34,38 @@ const batch = 500;
 /** Milliseconds after which a record that has not been read again yet is looked at. */
 const unread = 5000;
 
-export function startExpecting(options: ExpectingOptions): Loop {
-  const interval = options.interval ?? 1000;
-  return startLoop(async (signal) => {
-    try {
-      for (const oid of await tablesWithDueExpectations(options.pool)) {
-        while (!signal.aborted && (await lookAt(options, oid)) === batch);
-      }
-    } catch (error) {
-      if (!signal.aborted) options.log.warn({ error }, 'comparing rows with deliveries failed');
-      return interval * 5;
-    }
-    return interval;
-  });
+/** Milliseconds until a table is looked at again that another process has in its configuration. */
+const strangerMs = 10_000;
+
+/** Compares what is due of a table. Answers milliseconds until the next is; null: there is none. */
+export async function compareRows(
+  options: ExpectingOptions,
+  tableOid: number,
+  signal: AbortSignal,
+): Promise<number | null> {
+  const { pool, catalog } = options;
+  const table = catalog.byOid(tableOid);
+  if (table === undefined) {
+    const registered = await tables.list(pool);
+    if (registered.some((each) => each.tableOid === tableOid)) return strangerMs;
+    await dropAllExpectations(pool, tableOid);
+    return null;
+  }
+  while (!signal.aborted && (await lookAt(options, table)) === batch);
+  return nextExpectation(pool, tableOid);
 }
 
 /** How many records were looked at. */
-async function lookAt(options: ExpectingOptions, oid: number): Promise<number> {
-  const { pool, catalog, wake, delays = [5000, 30_000, 120_000] } = options;
-  const table = catalog.byOid(oid);
+async function lookAt(options: ExpectingOptions, table: SyncedTable): Promise<number> {
+  const { pool, wake, delays = [5000, 30_000, 120_000] } = options;
+  const { oid } = table;
   let again = false;
   const count = await inTransaction(pool, async (client) => {
     await lockTablesShared(client, [oid], lockTimeout);
     const due = await takeExpectations(client, oid, batch);
     const keys = due.map(({ key }) => key);
     if (due.length === 0) return 0;
-    const met = table === undefined ? new Set(keys) : await metBy(client, table, due);
+    const met = await metBy(client, table, due);
     const waiting = new Set(await stillStale(client, oid, keys));
     const over = due.filter(({ key, attempts }) => met.has(key) || (!waiting.has(key) && attempts >= delays.length));
     const done = new Set(over.map(({ key }) => key));

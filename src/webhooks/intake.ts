@@ -7,7 +7,7 @@ import type pg from 'pg';
 import type { Delivery } from '../provider/index.js';
 import { inTransaction, noteDeliveries, sqlstateOf } from '../store/index.js';
 import { type Placed, type Places, place } from './placing.js';
-import { queueAll } from './queue.js';
+import { type DeliveryJobs, queueAll } from './queue.js';
 
 export interface Accepted {
   readonly connection: string;
@@ -19,6 +19,7 @@ export interface Accepted {
 export interface IntakeOptions {
   readonly pool: pg.Pool;
   readonly places: Places;
+  readonly jobs: DeliveryJobs;
   /** Called when deliveries are in the database; they are answered when it has resolved, whatever came of it. */
   readonly onQueued: (placed: Placed) => Promise<void>;
 }
@@ -85,7 +86,7 @@ export class Intake {
         fresh.has(index) ? [{ connection, news: delivery.news }] : [],
       );
       const placed = place(this.options.places, news);
-      await queueAll(client, placed);
+      await queueAll(client, placed, this.options.jobs);
       return { fresh, placed };
     });
   }

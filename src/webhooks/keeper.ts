@@ -6,81 +6,40 @@
 import type { HookRegistrar } from '../provider/index.js';
 import { forgetHook, listHooks, noteHook, runAlone, type StoredHook } from '../store/index.js';
 import type { KeeperOptions, Keeping, KeptConnection } from './keeping.js';
-import { each, type Loop, startLoop } from './loop.js';
 import { reasonOf } from './reason.js';
 import { hookUrl } from './receiver.js';
 import { keepScope } from './scope.js';
 
-export interface Keeper {
-  /** Looks at a connection's hooks, or at all, as soon as it can. */
-  look(connection?: string): void;
-  stop(): Promise<void>;
-}
-
 /** Milliseconds for all the calls of one connection. */
 const patience = 300_000;
 
-interface State {
-  dueAt: number;
-  failures: number;
-}
-
-export function startKeeper(options: KeeperOptions): Keeper {
-  const interval = options.interval ?? 3_600_000;
-  const retry = options.retry ?? 10_000;
-  const states = new Map<string, State>(options.connections.map(({ name }) => [name, { dueAt: 0, failures: 0 }]));
-  let forgotten = false;
-  const loop: Loop = startLoop(async (signal) => {
-    if (!forgotten) forgotten = await forgetStrangers(options);
-    await each(options.connections, options.atOnce, async (connection) => {
-      const state = states.get(connection.name);
-      if (state === undefined || state.dueAt > Date.now() || signal.aborted) return;
-      state.dueAt = Date.now() + interval;
-      if (await keep(options, connection, signal)) state.failures = 0;
-      else {
-        state.failures += 1;
-        state.dueAt = Date.now() + Math.min(interval, retry * 2 ** (state.failures - 1));
-      }
-    });
-    const next = Math.min(interval, ...[...states.values()].map(({ dueAt }) => dueAt - Date.now()));
-    return Math.max(100, forgotten ? next : Math.min(next, retry));
-  });
-  return {
-    look: (connection) => {
-      for (const [name, state] of states) if (connection === undefined || name === connection) state.dueAt = 0;
-      loop.wake();
-    },
-    stop: loop.stop,
-  };
-}
-
 /** Hooks of connections that are not configured any more cannot be taken back: there are no credentials for it. */
-async function forgetStrangers({ pool, connections, log }: KeeperOptions): Promise<boolean> {
-  try {
-    const names = new Set(connections.map(({ name }) => name));
-    for (const { connection, scope, hook, url } of await listHooks(pool, null)) {
-      if (names.has(connection)) continue;
-      await forgetHook(pool, connection, scope);
-      if (hook !== null) log.warn({ connection, scope, hook, url }, 'a webhook is left behind: remove it in the API');
-    }
-    return true;
-  } catch (error) {
-    log.debug({ error }, 'webhooks of former connections were not looked at');
-    return false;
+export async function forgetStrangers(
+  { pool, log }: Pick<KeeperOptions, 'pool' | 'log'>,
+  connections: ReadonlySet<string>,
+): Promise<void> {
+  for (const { connection, scope, hook, url } of await listHooks(pool, null)) {
+    if (connections.has(connection)) continue;
+    await forgetHook(pool, connection, scope);
+    if (hook !== null) log.warn({ connection, scope, hook, url }, 'a webhook is left behind: remove it in the API');
   }
 }
 
-/** Whether everything is as it should be; where another process is at it, that is for it to say. */
-async function keep(options: KeeperOptions, connection: KeptConnection, stop: AbortSignal): Promise<boolean> {
+/** How a look at a connection's hooks ended; `busy`: another process is at them. */
+export type Kept = 'well' | 'failing' | 'busy';
+
+/** Brings the hooks of a connection in order. Never throws. */
+export async function keepHooks(options: KeeperOptions, connection: KeptConnection, stop: AbortSignal): Promise<Kept> {
   const { pool, log } = options;
   const signal = AbortSignal.any([stop, AbortSignal.timeout(patience)]);
   try {
     const ran = await runAlone(pool, `webhooks ${connection.name}`, () => keepAlone(options, connection, signal));
-    return ran?.done ?? true;
+    if (ran === null) return 'busy';
+    return ran.done ? 'well' : 'failing';
   } catch (error) {
     if (!stop.aborted)
       log.warn({ connection: connection.name, error }, 'the webhooks of a connection were not looked at');
-    return false;
+    return 'failing';
   }
 }
 

@@ -2,6 +2,7 @@
 import type pg from 'pg';
 import type { SyncedTable } from '../catalog/index.js';
 import type { HookRegistrar, KitLog, Webhooks } from '../provider/index.js';
+import type { Ping } from './placing.js';
 import type { Sealer } from './secrets.js';
 
 /** A connection of this process, and whether it wants hooks. */
@@ -12,24 +13,18 @@ export interface KeptConnection {
 }
 
 export interface KeeperOptions {
+  /** One of its connections is kept for a connection of the configuration while its API is asked. */
   readonly pool: pg.Pool;
-  readonly connections: readonly KeptConnection[];
   /** The synced tables of a connection. */
   readonly tables: (connection: string) => readonly SyncedTable[];
   /** The public address without a slash at its end; null: no webhooks are configured. */
   readonly url: string | null;
   readonly sealer: Sealer | null;
   readonly log: KitLog;
-  /** Connections looked at at once; each has one of the pool for itself, and needs a second one. */
-  readonly atOnce: number;
   /** A hook is new: what happened before it was not delivered, so that the connection's tables are to be synced. */
   readonly onNew: (connection: string) => Promise<void>;
-  /** The secrets of a connection's hooks have changed. */
-  readonly onSecret: (connection: string) => void;
-  /** Milliseconds between looks at hooks that are well. Default an hour. */
-  readonly interval?: number;
-  /** Milliseconds to the next try after a failure, doubling up to `interval`. Default 10,000. */
-  readonly retry?: number;
+  /** A hook is well that only pings: a ping that never came is made up for. */
+  readonly onPings: (ping: Ping) => Promise<void>;
 }
 
 /** Everything that keeping the hooks of one connection needs. */

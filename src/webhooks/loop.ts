@@ -42,12 +42,3 @@ export function startLoop(work: (signal: AbortSignal) => Promise<number>): Loop 
     },
   };
 }
-
-/** Works through items, so many at a time. `work` handles its errors itself. */
-export async function each<T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
-  const rest = [...items];
-  const worker = async (): Promise<void> => {
-    for (let item = rest.shift(); item !== undefined; item = rest.shift()) await work(item);
-  };
-  await Promise.all(Array.from({ length: Math.min(atOnce, items.length) }, worker));
-}

@@ -5,71 +5,51 @@
 import type pg from 'pg';
 import { FaultError } from '../errors/index.js';
 import type { HookRegistrar, KitLog, Webhooks } from '../provider/index.js';
-import { dropPing, hookCursor, inTransaction, listPings, type Ping, runAlone, setHookCursor } from '../store/index.js';
-import { each, type Loop, startLoop } from './loop.js';
-import { type Placed, type Places, place } from './placing.js';
-import { queueAll } from './queue.js';
+import { hookCursor, inTransaction, runAlone, setHookCursor } from '../store/index.js';
+import { type Ping, type Placed, type Places, place } from './placing.js';
+import { type DeliveryJobs, queueAll } from './queue.js';
 
 export interface PayloadsOptions {
+  /** One of its connections is kept for a hook while its API is asked. */
   readonly pool: pg.Pool;
   readonly places: Places;
   readonly connections: ReadonlyMap<string, Webhooks>;
   readonly log: KitLog;
+  readonly jobs: DeliveryJobs;
+  /** Records are queued to be read again. */
   readonly onQueued: (placed: Placed) => Promise<void>;
   /** The API has no such hook, or not any more. */
-  readonly onLost: (connection: string) => void;
+  readonly onLost: (connection: string) => Promise<void>;
 }
 
-/** Milliseconds between looks for pings that another process has left. */
-const interval = 10_000;
-/** Each has a connection of the pool for itself, and needs a second one now and then. */
-export const hooksAtOnce = 3;
+/** Milliseconds until another try: where another process is at it, and after a failure that passes. */
+const busyMs = 500;
+const retryMs = 10_000;
 /** Milliseconds for one page. */
 const patience = 30_000;
 
-export function startPayloads(options: PayloadsOptions): Loop {
-  const registrars = new Map<string, HookRegistrar>();
-  for (const [connection, { registrar }] of options.connections) {
-    if (registrar?.payloads !== undefined) registrars.set(connection, registrar);
-  }
-  return startLoop(async (signal) => {
-    if (registrars.size === 0) return interval * 360;
-    try {
-      const pings = await listPings(options.pool, [...registrars.keys()]);
-      await each(pings, hooksAtOnce, (ping) => fetchAlone(options, registrars.get(ping.connection), ping, signal));
-    } catch (error) {
-      if (!signal.aborted) options.log.warn({ error }, 'looking for pings of webhooks failed');
-    }
-    return interval;
-  });
-}
-
-async function fetchAlone(
-  options: PayloadsOptions,
-  registrar: HookRegistrar | undefined,
-  ping: Ping & { readonly order: string },
-  signal: AbortSignal,
-): Promise<void> {
-  if (registrar === undefined || signal.aborted) return;
-  const { pool, log, onLost } = options;
+/** Fetches all that a hook holds. Answers milliseconds until another try; null: there is nothing left to do. */
+export async function fetchPayloads(options: PayloadsOptions, ping: Ping, stop: AbortSignal): Promise<number | null> {
+  const { pool, connections, log, onLost } = options;
   const { connection, hook } = ping;
+  const registrar = connections.get(connection)?.registrar;
+  if (registrar?.payloads === undefined) return null;
   try {
-    await runAlone(pool, `webhook payloads ${connection} ${hook}`, async () => {
-      await fetchAll(options, registrar, ping, signal);
-      await dropPing(pool, ping, ping.order);
-    });
+    const ran = await runAlone(pool, `webhook payloads ${connection} ${hook}`, () =>
+      fetchAll(options, registrar, ping, stop),
+    );
+    return ran === null ? busyMs : null;
   } catch (error) {
-    if (signal.aborted) return;
+    if (stop.aborted) return 0;
     log.warn({ connection, hook, error }, 'the payloads of a webhook could not be fetched');
-    if (error instanceof FaultError && error.fault.retry !== 'later') {
-      await dropPing(pool, ping, ping.order).catch(() => undefined);
-      onLost(connection);
-    }
+    if (!(error instanceof FaultError) || error.fault.retry === 'later') return retryMs;
+    await onLost(connection);
+    return null;
   }
 }
 
 async function fetchAll(options: PayloadsOptions, registrar: HookRegistrar, ping: Ping, stop: AbortSignal) {
-  const { pool, places, onQueued } = options;
+  const { pool, places, jobs, onQueued } = options;
   const { connection, hook } = ping;
   const known = await hookCursor(pool, connection, hook);
   if (known === undefined) return;
@@ -80,7 +60,7 @@ async function fetchAll(options: PayloadsOptions, registrar: HookRegistrar, ping
     if (page === undefined) return;
     const placed = place(places, [{ connection, news: page.news }]);
     await inTransaction(pool, async (client) => {
-      await queueAll(client, placed);
+      await queueAll(client, placed, jobs);
       await setHookCursor(client, connection, known.scope, page.next);
     });
     await onQueued(placed);

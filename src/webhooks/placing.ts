@@ -1,14 +1,18 @@
 /** From what deliveries say to rows of tables: which records of which tables are to be read again. */
 import type { Catalog, SyncedTable } from '../catalog/index.js';
 import type { News } from '../provider/index.js';
-import type { Expectation, Ping } from '../store/index.js';
+import type { Expectation } from '../store/index.js';
+
+/** A hook that has said that it holds something. */
+export interface Ping {
+  readonly connection: string;
+  readonly hook: string;
+}
 
 /** What is to be done for some deliveries, each thing once. */
 export interface Placed {
   /** By table: the keys, with what was said of the records, if anything. */
   readonly records: ReadonlyMap<number, ReadonlyMap<string, Expectation | null>>;
-  /** Tables whose changes are to be pulled. */
-  readonly tables: ReadonlySet<number>;
   readonly pings: readonly Ping[];
 }
 
@@ -46,7 +50,6 @@ export function place(
   deliveries: readonly { readonly connection: string; readonly news: readonly News[] }[],
 ): Placed {
   const records = new Map<number, Map<string, Expectation | null>>();
-  const tables = new Set<number>();
   const pings = new Map<string, Ping>();
   for (const { connection, news } of deliveries) {
     for (const item of news) {
@@ -55,10 +58,6 @@ export function place(
         continue;
       }
       for (const table of places.of(connection, item.object)) {
-        if (item.kind === 'object') {
-          tables.add(table.oid);
-          continue;
-        }
         if (item.key === '' || item.key.length > longestKey || item.key.includes('\0')) continue;
         const known = records.get(table.oid) ?? new Map<string, Expectation | null>();
         known.set(item.key, expectationOf(item));
@@ -66,7 +65,8 @@ export function place(
       }
     }
   }
-  return { records, tables, pings: [...pings.values()] };
+  // In one order, so that no two transactions that queue them wait for each other.
+  return { records, pings: [...pings.keys()].sort().flatMap((name) => pings.get(name) ?? []) };
 }
 
 function expectationOf({ key, state, version }: Extract<News, { kind: 'record' }>): Expectation | null {

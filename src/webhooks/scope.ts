@@ -60,7 +60,6 @@ async function register(
   const purpose = purposeOf(connection, scope);
   const secret = randomBytes(32).toString('hex');
   await beginHook(options.pool, { connection, scope, url, secret: sealer.seal(secret, purpose), wants });
-  options.onSecret(connection);
   const made = await registrar.create(scope, { url, objects, secret }, signal);
   const { id, expiresAt } = made;
   await hookRegistered(
@@ -68,7 +67,6 @@ async function register(
     { connection, scope },
     { id, expiresAt, secret: sealer.seal(made.secret, purpose) },
   );
-  options.onSecret(connection);
   options.log.info({ connection, scope, hook: id }, 'a webhook was registered');
   await options.onNew(connection);
   await removeOld(keeping, scope, id, [...there.map((hook) => hook.id), ...formerOf(before)]);
@@ -103,4 +101,5 @@ async function look(
   const others = [...there.map(({ id }) => id), ...formerOf(before)].filter((id) => id !== mine.id);
   if (others.length > 0) await removeOld(keeping, scope, mine.id, others);
   await noteHook(options.pool, { connection, scope, url }, { state: 'live', expiresAt });
+  if (registrar.payloads !== undefined) await options.onPings({ connection, hook: mine.id });
 }

@@ -1,7 +1,6 @@
 /** The signing secrets of registered hooks, opened once and kept in memory. */
-import type pg from 'pg';
 import type { HookSecret, KitLog } from '../provider/index.js';
-import { listHooks } from '../store/index.js';
+import { listHooks, type Queryable } from '../store/index.js';
 
 /** Seals secrets for the database. */
 export interface Sealer {
@@ -16,10 +15,12 @@ export function purposeOf(connection: string, scope: string): string {
 }
 
 /** Milliseconds between two looks at the database for the secrets of a connection. */
-const shortest = 1000;
+const shortest = 250;
+/** Deliveries that wait for the next look, of one connection: whoever forges them must not take the places of others. */
+const mostWaiting = 8;
 
 export interface SecretsOptions {
-  readonly pool: pg.Pool;
+  readonly pool: Queryable;
   /** Null: no key is configured, and nothing was ever sealed. */
   readonly sealer: Sealer | null;
   readonly log: KitLog;
@@ -28,6 +29,9 @@ export interface SecretsOptions {
 interface Known {
   readonly at: number;
   readonly secrets: Promise<readonly HookSecret[]>;
+  /** The next look, once somebody wants one, and how many wait for it. */
+  next?: Promise<readonly HookSecret[]>;
+  waiting: number;
 }
 
 export class HookSecrets {
@@ -43,20 +47,23 @@ export class HookSecrets {
     return this.known.get(connection)?.secrets ?? this.load(connection);
   }
 
-  /** Reads them anew, unless that was done a moment ago: another process may have registered a hook. */
+  /**
+   * Reads them anew, since some process may have registered a hook; waits for that where they were read a moment ago. Where
+   * too many wait already, they are answered as they were read.
+   */
   again(connection: string): Promise<readonly HookSecret[]> {
     const known = this.known.get(connection);
-    return known !== undefined && Date.now() - known.at < shortest ? known.secrets : this.load(connection);
-  }
-
-  /** They are read with the next delivery. */
-  forget(connection: string): void {
-    this.known.delete(connection);
+    const wait = known === undefined ? 0 : known.at + shortest - Date.now();
+    if (known === undefined || wait <= 0) return this.load(connection);
+    if (known.waiting >= mostWaiting) return known.secrets;
+    known.waiting += 1;
+    known.next ??= new Promise((resolve) => setTimeout(resolve, wait)).then(() => this.load(connection));
+    return known.next;
   }
 
   private load(connection: string): Promise<readonly HookSecret[]> {
     const secrets = this.read(connection);
-    this.known.set(connection, { at: Date.now(), secrets });
+    this.known.set(connection, { at: Date.now(), secrets, waiting: 0 });
     secrets.catch(() => this.known.delete(connection));
     return secrets;
   }

@@ -62,7 +62,7 @@ async function startProcess({ interval = hour, ghost = false, describe }: Proces
   const concurrency = ghost ? 1 : 4;
   const jobs = await openJobs({ pool: ownPool(server.upwriteUrl, 4), lease, leaseMs, concurrency, log: silentLog });
   const session = describe === undefined ? api.session : { ...api.session, describe };
-  const leave = registerDrift({
+  const standing = registerDrift({
     pool,
     jobs,
     connections: [{ name: 'salesforce', provider: 'salesforce', session }],
@@ -73,7 +73,7 @@ async function startProcess({ interval = hour, ghost = false, describe }: Proces
   });
   await jobs.start();
   ends.push(async () => {
-    await leave();
+    await standing.stop();
     await jobs.stop();
   });
   return jobs;

@@ -12,8 +12,10 @@ export interface FeederConfig {
 }
 
 const quiet = { debug: () => {}, info: () => {}, warn: () => {} };
-/** Milliseconds after which the process counts as dead. */
+/** Milliseconds: a sixth of it is between looks for what the dead have left. */
 const leaseMs = 500;
+/** Milliseconds: longer than any test, so that a process that is killed is not found out by its lease. */
+const leaseForEver = 3_600_000;
 
 process.on('disconnect', () => process.exit());
 process.once('message', async ({ url, table }: FeederConfig) => {
@@ -34,7 +36,7 @@ process.once('message', async ({ url, table }: FeederConfig) => {
     retryMs: [10, 50],
     batch: 7,
   });
-  const lease = await takeLease(pool, { kind: 'test', leaseMs, onError: () => {} });
+  const lease = await takeLease(pool, { kind: 'test', leaseMs: leaseForEver, onError: () => {} });
   const jobPool = internalPool({ connectionString: url, max: 4 }, () => {});
   const jobs = await openJobs({ pool: jobPool, lease, leaseMs, concurrency: 4, log: quiet });
   registerFeed({ jobs, feed, pool, log: quiet });

@@ -141,10 +141,10 @@ export class World {
     const lease = await takeLease(this.pool, { kind: 'test', leaseMs: 900, onError: () => {} });
     const pool = ownPool(this.server.upwriteUrl, 4);
     const jobs = await openJobs({ pool, lease, leaseMs: 900, concurrency: 4, log: quiet });
-    const leave = registerFeed({ jobs, feed, pool: this.pool, log: quiet });
+    const standing = registerFeed({ jobs, feed, pool: this.pool, log: quiet });
     await jobs.start();
     this.#stopFeed = async () => {
-      await leave();
+      await standing.stop();
       await jobs.stop();
       await feed.stop();
       await pool.end();

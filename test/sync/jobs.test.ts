@@ -1,10 +1,13 @@
 /** Jobs, with real processes' leases and a real server that goes away. */
+import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { inTransaction, migrate, takeLease } from '../../src/store/index.js';
+import { inTransaction, migrate, positions, takeLease } from '../../src/store/index.js';
 import { type JobReport, type Jobs, type JobsOptions, openJobs } from '../../src/sync/index.js';
+import { TalkingChild } from '../faults/child.js';
 import { eventually, ownPool } from '../support/database.js';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.js';
+import { registerContacts } from '../support/registered.js';
 
 const quiet = { debug: () => {}, info: () => {}, warn: () => {} };
 
@@ -141,6 +144,35 @@ test('what a dead process was at goes to another one when its lease has run out'
   await other.start();
   await eventually(async () => (done.length === 1 ? true : undefined));
   expect(done).toEqual([{ n: 1 }]);
+});
+
+test('what a process was at that was killed is free at once, whatever its lease says', async () => {
+  const oid = 4711;
+  await registerContacts(pool, oid);
+  const [{ definition } = { definition: 0 }] = (
+    await pool.query<{ definition: number }>('SELECT definition FROM upwrite.table_details WHERE table_oid = $1', [oid])
+  ).rows;
+  const table = { oid, definition };
+  const holder = await TalkingChild.start('test/sync/holder.js', { url: server.upwriteUrl, table }, () => {});
+  const other = await open();
+  const done: unknown[] = [];
+  other.register('hold', async () => {
+    done.push(await positions.claim(pool, table, randomUUID(), false));
+  });
+  await other.start();
+  await eventually(async () => {
+    const found = await pool.query('SELECT FROM upwrite.processes WHERE job_lock IS NOT NULL');
+    return found.rowCount === 2 ? true : undefined;
+  });
+  expect(await positions.claim(pool, table, randomUUID(), false)).toBe('busy');
+  expect(done).toEqual([]);
+  await holder.kill();
+  await eventually(async () => (done.length === 1 ? true : undefined));
+  expect(done).toEqual([expect.objectContaining({ run: expect.any(String) })]);
+  const left = await pool.query(
+    "SELECT FROM upwrite.processes WHERE lease_until > clock_timestamp() + interval '30 minutes'",
+  );
+  expect(left.rowCount).toBe(1);
 });
 
 test('a server that is killed in the middle of jobs loses none of them', async () => {

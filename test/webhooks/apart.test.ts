@@ -82,14 +82,15 @@ test('a process that only serves takes deliveries and reads, and one that only s
   await own.connect();
   await own.query('GRANT USAGE ON SCHEMA stripe TO app; GRANT SELECT ON stripe.customers TO app');
   await client.connect();
-  await waitFor('the hook', () => stripe.webhookEndpoints.length === 1);
   // Nobody syncs yet.
   expect((await client.query('select from stripe.customers')).rowCount).toBe(0);
   expect((await own.query('select state from upwrite.tables')).rows).toEqual([{ state: 'backfilling' }]);
+  expect(stripe.webhookEndpoints).toHaveLength(0);
 
   const worker = await start(['sync'], ports.syncing);
   const [customer] = stripe.records('customers');
   const id = customer?.id ?? '';
+  await waitFor('the hook', () => stripe.webhookEndpoints.length === 1);
   await waitFor('the table', async () => (await client.query('select from stripe.customers')).rowCount === 20);
   stripe.update('customers', id, { name: 'by webhook' });
   await waitFor('the change', async () => (await nameOf(id)) === 'by webhook');

@@ -140,8 +140,8 @@ test('what was taken is counted', async () => {
 test('nothing is left in the queues', async () => {
   await waitFor('the queues to be empty', async () => {
     const found = await world.own.query<{ n: number }>(
-      `select (select count(*) from upwrite.webhook_pings)::int + (select count(*) from upwrite.webhook_expectations)::int
-         + (select count(*) from upwrite.stale_keys)::int as n`,
+      `select (select count(*) from upwrite_jobs.jobs where task_identifier in ('payloads', 'compare', 'reread'))::int
+         + (select count(*) from upwrite.webhook_expectations)::int + (select count(*) from upwrite.stale_keys)::int as n`,
     );
     return found.rows[0]?.n === 0;
   });

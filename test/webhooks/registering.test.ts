@@ -140,6 +140,19 @@ test('one that is gone, switched off or left half-way is replaced', async () => 
   await settled();
 });
 
+test('what happened while there was none is synced once there is one', async () => {
+  const [, , stripe] = await settled();
+  const key = { authorization: `Bearer ${sandboxes.stripe.settings.secretKey}` };
+  await fetch(`${sandboxes.stripe.url}/v1/webhook_endpoints/${stripe?.hook}`, { method: 'DELETE', headers: key });
+  const id = sandboxes.stripe.records('customers')[0]?.id ?? '';
+  sandboxes.stripe.update('customers', id, { name: 'Leto' });
+  const name = async () => (await own.query('select name from stripe.customers where id = $1', [id])).rows[0]?.name;
+  expect(await name()).not.toBe('Leto');
+  await start();
+  await waitFor('the change', async () => (await name()) === 'Leto');
+  await settled();
+});
+
 test('other tables want other events', async () => {
   await settled();
   const { stripe } = connectionsOf(sandboxes);

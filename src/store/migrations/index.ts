@@ -9,6 +9,7 @@
 import { connections } from './connections.js';
 import { definitions } from './definitions.js';
 import { held } from './held.js';
+import { jobs } from './jobs.js';
 import { journal } from './journal.js';
 import type { Migration } from './migration.js';
 import { records } from './records.js';
@@ -33,6 +34,7 @@ export const migrations: readonly Migration[] = [
   unfit,
   held,
   worked,
+  jobs,
 ];
 
 /**

@@ -1,0 +1,214 @@
+/**
+ * The jobs that webhooks need: each hook's payloads are fetched, each table's rows are compared with what deliveries said,
+ * and each connection's hooks are kept registered by whichever process has the job.
+ */
+import type pg from 'pg';
+import type { LiveCatalog } from '../catalog/index.js';
+import type { Config } from '../config/index.js';
+import type { KeyRing, Session } from '../provider/index.js';
+import { isDatabaseAway, tablesWithExpectations } from '../store/index.js';
+import type { Jobs } from '../sync/index.js';
+import type { Log } from '../telemetry/index.js';
+import {
+  createUpkeep,
+  type DeliveryJobs,
+  forgetStrangers,
+  hooksAtOnce,
+  type Ping,
+  startLoop,
+  type Upkeep,
+} from '../webhooks/index.js';
+import { registerStanding, type Standing, wakeStanding } from './standing-jobs.js';
+
+export interface WebhookJobsOptions {
+  readonly config: Config;
+  /** Upwrite's own, of at least `upkeepConnections`, and for nothing else. It outlives the jobs. */
+  readonly pool: pg.Pool;
+  readonly catalog: LiveCatalog;
+  readonly sessions: ReadonlyMap<string, Session>;
+  /** What the secrets of registered hooks are encrypted under; without it none is registered. */
+  readonly keys: KeyRing | undefined;
+  /** Not started yet. */
+  readonly jobs: Jobs;
+  readonly log: Log;
+  /** Whether this process takes deliveries, or would: such a one says that hooks are to be kept. */
+  readonly serves: boolean;
+  /** Asks for a reading of what is queued of a table; resolves when it is certain to come. */
+  readonly reread: (tableOid: number) => Promise<void>;
+  /** Asks for a run of a table that begins after the call. */
+  readonly sync: (tableOid: number) => Promise<void>;
+  /** Other times than the defaults: tests do not wait so long. */
+  readonly timings?: WebhookTimings;
+}
+
+/** Times in milliseconds. */
+export interface WebhookTimings {
+  /** Between looks at hooks that are well. Default an hour. */
+  readonly keepInterval?: number;
+  /** To the next try after a failure, doubling up to `keepInterval`. Default 10,000. */
+  readonly keepRetry?: number;
+  /** From a re-reading that showed the old record to the next. */
+  readonly expectDelays?: readonly number[];
+}
+
+export interface WebhookJobs {
+  /** What whoever takes deliveries leaves. */
+  readonly deliveries: DeliveryJobs;
+  /** Has all registered hooks looked at: tables have come or gone. */
+  look(): void;
+  stop(): Promise<void>;
+}
+
+const tasks = { keep: 'webhooks', fetch: 'payloads', compare: 'compare' } as const;
+/** The looks at hooks are behind the tables' sync; what deliveries leave is not. */
+const priority = 5;
+const forEver = 32_767;
+/** Milliseconds until another try where too many hooks are being worked on, or another process is at these. */
+const busyMs = 1000;
+/** Of many that wait, not all come back at once. */
+const crowdMs = 10_000;
+/** Milliseconds until rows are compared again after a failure. */
+const compareRetryMs = 5000;
+/** Milliseconds between looks for hooks of connections that were taken out of the configuration, and between tries. */
+const strangersMs = 3_600_000;
+const strangersRetryMs = 10_000;
+
+/** Registers them. */
+export function registerWebhookJobs(options: WebhookJobsOptions): WebhookJobs {
+  const { config, pool, catalog, sessions, keys, jobs, log, serves, reread, sync, timings = {} } = options;
+  const url = config.webhooks.url ?? null;
+  const nameOf = (connection: string): string => `${connection} ${url ?? ''}`;
+  const deliveries = deliveryJobs(jobs);
+  const upkeep = createUpkeep({
+    pool,
+    catalog,
+    sessions,
+    off: new Set(config.connections.filter((each) => !each.webhooks).map(({ name }) => name)),
+    url,
+    sealer: keys ?? null,
+    log,
+    jobs: deliveries,
+    wake: reread,
+    sync,
+    look: (connection) => wakeStanding(jobs, tasks.keep, nameOf(connection), priority),
+    ...(timings.expectDelays === undefined ? {} : { expectDelays: timings.expectDelays }),
+  });
+  registerFetching(options, upkeep);
+  registerComparing(options, upkeep, deliveries);
+  const standing = registerKeeping(options, upkeep, new Map(upkeep.connections.map((name) => [nameOf(name), name])));
+  const strangers = startLoop(async () => {
+    if (!serves) return strangersMs;
+    try {
+      await forgetStrangers({ pool, log }, new Set(upkeep.connections));
+      return strangersMs;
+    } catch (error) {
+      log.debug({ error }, 'webhooks of former connections were not looked at');
+      return strangersRetryMs;
+    }
+  });
+  const resumed = tablesWithExpectations(pool)
+    .then(async (oids) => {
+      for (const oid of oids) await deliveries.compare(pool, oid, 0);
+    })
+    .catch((error: unknown) => log.debug({ error }, 'what deliveries said before was not looked at'));
+  if (serves) standing.wake();
+  return {
+    deliveries,
+    look: () => {
+      if (serves) standing.wake();
+    },
+    stop: async () => {
+      upkeep.stop();
+      await resumed;
+      await Promise.all([standing.stop(), strangers.stop()]);
+    },
+  };
+}
+
+function deliveryJobs(jobs: Jobs): DeliveryJobs {
+  return {
+    payloads: (db, ping) => addPayloads(jobs, ping, { db }),
+    compare: (db, table, delayMs) => {
+      const key = `${tasks.compare}:${table}`;
+      return jobs.add(tasks.compare, { table }, { db, key, delayMs, keepEarlier: true, attempts: forEver });
+    },
+  };
+}
+
+function addPayloads(
+  jobs: Jobs,
+  { connection, hook }: Ping,
+  given: { readonly db: Parameters<DeliveryJobs['payloads']>[0]; readonly delayMs?: number },
+): Promise<void> {
+  const key = `${tasks.fetch}:${connection}:${hook}`;
+  return jobs.add(tasks.fetch, { connection, hook }, { ...given, key, keepEarlier: true, attempts: forEver });
+}
+
+function registerFetching({ jobs, pool: db }: WebhookJobsOptions, upkeep: Upkeep): void {
+  let fetching = 0;
+  jobs.register(tasks.fetch, async (payload, { signal }) => {
+    const ping = { connection: textOf(payload, 'connection'), hook: textOf(payload, 'hook') };
+    let delayMs: number | null = busyMs;
+    if (fetching < hooksAtOnce) {
+      fetching += 1;
+      delayMs = await upkeep.fetch(ping, signal).finally(() => {
+        fetching -= 1;
+      });
+    }
+    if (delayMs !== null) await addPayloads(jobs, ping, { db, delayMs });
+  });
+}
+
+function registerComparing({ jobs, pool, log }: WebhookJobsOptions, upkeep: Upkeep, deliveries: DeliveryJobs): void {
+  jobs.register(tasks.compare, async (payload, { signal }) => {
+    const value = read(payload, 'table');
+    const table = typeof value === 'number' ? value : 0;
+    const wait = await upkeep.compare(table, signal).catch((error: unknown) => {
+      if (isDatabaseAway(error)) throw error;
+      log.warn({ error }, 'comparing rows with deliveries failed');
+      return compareRetryMs;
+    });
+    if (wait !== null) await deliveries.compare(pool, table, wait);
+  });
+}
+
+function registerKeeping(
+  { jobs, config, log, serves, timings = {} }: WebhookJobsOptions,
+  upkeep: Upkeep,
+  names: ReadonlyMap<string, string>,
+): Standing {
+  const { keepInterval = 3_600_000, keepRetry = 10_000 } = timings;
+  let keeping = 0;
+  return registerStanding(jobs, {
+    task: tasks.keep,
+    names: serves ? [...names.keys()] : [],
+    priority,
+    withinMs: keepInterval,
+    work: async (name, failures, { signal }) => {
+      const connection = names.get(name);
+      // It is for another address, or of a connection that this process does not have.
+      if (connection === undefined) return 'elsewhere';
+      if (keeping >= hooksAtOnce && config.webhooks.url !== undefined) {
+        return { delayMs: busyMs + Math.random() * crowdMs, count: failures };
+      }
+      keeping += 1;
+      const kept = await upkeep.keep(connection, signal).finally(() => {
+        keeping -= 1;
+      });
+      if (signal.aborted) return { delayMs: 0, count: failures };
+      if (kept === 'busy') return { delayMs: busyMs, count: failures };
+      if (kept === 'well') return { delayMs: keepInterval };
+      return { delayMs: Math.min(keepInterval, keepRetry * 2 ** Math.min(failures, 20)), count: failures + 1 };
+    },
+    onError: (error) => log.debug({ error }, 'the looks at webhooks could not be asked for'),
+  });
+}
+
+function read(payload: unknown, member: string): unknown {
+  return typeof payload === 'object' && payload !== null ? Reflect.get(payload, member) : undefined;
+}
+
+function textOf(payload: unknown, member: string): string {
+  const value = read(payload, member);
+  return typeof value === 'string' ? value : '';
+}
