@@ -200,6 +200,8 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
     add: (task, payload, given = {}) => addJob(given.db ?? pool, task, payload, given),
     ensure: (task, jobs) => ensure(pool, task, jobs),
     start: async () => {
+      alive = performance.now();
+      knownFrom = alive;
       timer = setInterval(tick, Math.ceil(options.leaseMs / looksInLease));
       timer.unref();
       supervisor = supervise();

@@ -9,7 +9,7 @@
  *     await jobs.add('webhook', { id }, { db: client });                           // … once the caller's transaction commits
  *     await jobs.add('audit', {}, { key: 'audit', delayMs: 60_000, priority: 10 }) // in a minute, behind everything else
  *
- * - A job runs **at least once**: a process that dies leaves its jobs, and others take them when its lease has run out.
+ * - A job runs **at least once**: a process that dies leaves its jobs, and others take them, at once as a rule (alive.ts).
  *   So work must do no harm when it is done twice, and it alone knows whether it is done.
  * - A job whose work throws is tried again after 2.7 s, 7.4 s, 20 s, … until `attempts` are used up; then it is dropped
  *   into the log. Work that is for ever (a table's sync; see also main/standing-jobs.ts) never throws: it adds its own
