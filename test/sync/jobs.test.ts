@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { inTransaction, migrate, positions, takeLease } from '../../src/store/index.js';
+import { freeTheDead } from '../../src/sync/alive.js';
 import { type JobReport, type Jobs, type JobsOptions, openJobs } from '../../src/sync/index.js';
 import { TalkingChild } from '../faults/child.js';
 import { eventually, ownPool } from '../support/database.js';
@@ -164,8 +165,12 @@ test('what a process was at that was killed is free at once, whatever its lease 
     const found = await pool.query('SELECT FROM upwrite.processes WHERE job_lock IS NOT NULL');
     return found.rowCount === 2 ? true : undefined;
   });
+  // As long as it lives, looks find nothing to free.
+  await freeTheDead(pool, { id: randomUUID(), worker: 'somebody', listens: false }, 900);
   expect(await positions.claim(pool, table, randomUUID(), false)).toBe('busy');
   expect(done).toEqual([]);
+  // As if it ran on another machine, where nobody here can see that it is gone.
+  await pool.query("UPDATE upwrite.processes SET place = 'another' WHERE lease_until > now() + interval '30 minutes'");
   await holder.kill();
   await eventually(async () => (done.length === 1 ? true : undefined));
   expect(done).toEqual([expect.objectContaining({ run: expect.any(String) })]);

@@ -1,0 +1,36 @@
+/** Where a process runs, so far that whoever runs there too can tell by its pid whether it is still there. */
+import { createHash } from 'node:crypto';
+import { readFileSync, readlinkSync } from 'node:fs';
+import { hostname, networkInterfaces } from 'node:os';
+
+/**
+ * The same for two processes only where each sees the other's pid: in one PID namespace of one running system. The
+ * addresses tell copies of a virtual machine apart, which are the same in all else. Null where the system does not tell
+ * (proc(5), pid_namespaces(7): Linux does).
+ */
+export function placeOfThisProcess(): string | null {
+  try {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+    const pids = readlinkSync('/proc/self/ns/pid');
+    const addresses = Object.values(networkInterfaces())
+      .flatMap((each) => each ?? [])
+      .flatMap(({ internal, address, mac }) => (internal ? [] : [`${mac} ${address}`]))
+      .sort();
+    return createHash('sha256')
+      .update([boot, pids, hostname(), ...addresses].join('\0'))
+      .digest('hex')
+      .slice(0, 32);
+  } catch {
+    return null;
+  }
+}
+
+/** Whether a process of this place is certainly gone. One that has ended, but that nobody has asked for, is not yet. */
+export function isGone(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'ESRCH';
+  }
+}
