@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { FaultError } from '../errors/index.js';
 import { Gate, type Place } from './gate.js';
 
-const never = new AbortController().signal;
+/** Of a statement that nobody stops. */
+const never = (): AbortSignal => new AbortController().signal;
 const place = (table: number, connection = 'a'): Place => ({ provider: 'salesforce', connection, table });
 
 /** Lets what is ready run. */
@@ -17,7 +18,7 @@ function queue(of: Gate, names: readonly (readonly [string, Place])[]) {
   const entered: string[] = [];
   const leave = new Map<string, () => void>();
   for (const [name, where] of names) {
-    void of.enter(where, never).then((left) => {
+    void of.enter(where, never()).then((left) => {
       entered.push(name);
       leave.set(name, left);
     });
@@ -103,19 +104,19 @@ describe('the gate', () => {
 
   it('refuses who waits too long, and forgets it', async () => {
     const subject = gate(1, 5);
-    const leave = await subject.enter(place(1), never);
-    const refused = await subject.enter(place(2), never).catch((error: unknown) => error);
+    const leave = await subject.enter(place(1), never());
+    const refused = await subject.enter(place(2), never()).catch((error: unknown) => error);
     expect(refused).toBeInstanceOf(FaultError);
     expect(refused).toMatchObject({ fault: { code: 'queue_timeout', sqlstate: '53400' } });
     expect(subject.queued).toBe(0);
     leave();
     expect(subject.inFlight).toBe(0);
-    (await subject.enter(place(2), never))();
+    (await subject.enter(place(2), never()))();
   });
 
   it('lets who is stopped out of the queue, also when it was stopped before', async () => {
     const subject = gate(1);
-    await subject.enter(place(1), never);
+    await subject.enter(place(1), never());
     const stop = new AbortController();
     const waiting = subject.enter(place(2), stop.signal).catch((reason: unknown) => reason);
     expect(subject.queued).toBe(1);
