@@ -31,9 +31,10 @@ export async function showWebhooks(options: WebhookTourOptions): Promise<void> {
     }
     return false;
   };
-  await withClient(options.ownUrl, (own) => until(() => areRegistered(own)));
+  const changes = options.sandboxes.all.filter(({ outside }) => outside !== undefined);
+  await withClient(options.ownUrl, (own) => until(() => areRegistered(own, changes.length)));
   await withClient(options.url, async (client) => {
-    for (const { outside } of options.sandboxes.all) {
+    for (const { outside } of changes) {
       if (outside === undefined || stopped) continue;
       options.out(`-- ${outside.title}; a webhook tells of it`);
       const sql = outside.make();
@@ -49,9 +50,11 @@ export async function showWebhooks(options: WebhookTourOptions): Promise<void> {
   });
 }
 
-async function areRegistered(own: pg.Client): Promise<boolean> {
+/** Whether so many connections have their webhooks. */
+async function areRegistered(own: pg.Client, connections: number): Promise<boolean> {
   const found = await own.query<{ all: boolean }>(
-    `SELECT count(*) > 0 AND bool_and(state IN ('live', 'by hand')) AS all FROM upwrite.webhooks`,
+    `SELECT count(DISTINCT connection) >= $1 AND bool_and(state IN ('live', 'by hand')) AS all FROM upwrite.webhooks`,
+    [connections],
   );
   return found.rows[0]?.all === true;
 }

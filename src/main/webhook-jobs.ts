@@ -12,8 +12,9 @@ import type { Log } from '../telemetry/index.js';
 import {
   createUpkeep,
   type DeliveryJobs,
+  fetchedAtOnce,
   forgetStrangers,
-  hooksAtOnce,
+  keptAtOnce,
   type Ping,
   startLoop,
   type Upkeep,
@@ -63,10 +64,10 @@ const tasks = { keep: 'webhooks', fetch: 'payloads', compare: 'compare' } as con
 /** The looks at hooks are behind the tables' sync; what deliveries leave is not. */
 const priority = 5;
 const forEver = 32_767;
-/** Milliseconds until another try where too many hooks are being worked on, or another process is at these. */
-const busyMs = 1000;
-/** Of many that wait, not all come back at once. */
-const crowdMs = 10_000;
+/** Milliseconds until another try where too many payloads are being fetched, or another process is at the hooks. */
+const busyMs = 250;
+/** Of many connections that wait, not all come back at once: milliseconds for each, and in all. */
+const crowdMs = { each: 25, most: 10_000 };
 /** Milliseconds until rows are compared again after a failure. */
 const compareRetryMs = 5000;
 /** Milliseconds between looks for hooks of connections that were taken out of the configuration, and between tries. */
@@ -149,7 +150,7 @@ function registerFetching({ jobs, pool: db }: WebhookJobsOptions, upkeep: Upkeep
   jobs.register(tasks.fetch, async (payload, { signal }) => {
     const ping = { connection: textOf(payload, 'connection'), hook: textOf(payload, 'hook') };
     let delayMs: number | null = busyMs;
-    if (fetching < hooksAtOnce) {
+    if (fetching < fetchedAtOnce) {
       fetching += 1;
       delayMs = await upkeep.fetch(ping, signal).finally(() => {
         fetching -= 1;
@@ -188,8 +189,9 @@ function registerKeeping(
       const connection = names.get(name);
       // It is for another address, or of a connection that this process does not have.
       if (connection === undefined) return 'elsewhere';
-      if (keeping >= hooksAtOnce && config.webhooks.url !== undefined) {
-        return { delayMs: busyMs + Math.random() * crowdMs, count: failures };
+      if (keeping >= keptAtOnce && config.webhooks.url !== undefined) {
+        const crowd = Math.min(crowdMs.most, crowdMs.each * names.size);
+        return { delayMs: crowd * (1 + Math.random()), count: failures };
       }
       keeping += 1;
       const kept = await upkeep.keep(connection, signal).finally(() => {

@@ -4,5 +4,5 @@ export type { Ping } from './placing.js';
 export type { DeliveryJobs } from './queue.js';
 export { folder, hookUrl, type Incoming, maxBody, type Outcome, type Reply } from './receiver.js';
 export type { Sealer } from './secrets.js';
-export { createUpkeep, hooksAtOnce, type Upkeep, upkeepConnections } from './upkeep.js';
+export { createUpkeep, fetchedAtOnce, keptAtOnce, type Upkeep, upkeepConnections } from './upkeep.js';
 export { startWebhooks, takingConnections, type WebhooksOptions, type WebhooksRunning } from './webhooks.js';

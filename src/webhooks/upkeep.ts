@@ -48,11 +48,12 @@ export interface Upkeep {
   stop(): void;
 }
 
-/** Hooks that one process is at, at once: of those it keeps, and of those whose payloads it fetches. */
-export const hooksAtOnce = 3;
+/** Connections whose hooks one process looks at at once, and hooks whose payloads it fetches. */
+export const keptAtOnce = 3;
+export const fetchedAtOnce = 6;
 
 /** Each of them has a connection for itself, and needs a second one now and then. */
-export const upkeepConnections = 2 * hooksAtOnce + 2;
+export const upkeepConnections = keptAtOnce + fetchedAtOnce + 2;
 
 export function createUpkeep(options: UpkeepOptions): Upkeep {
   const { pool, catalog, sessions, off, url, sealer, log, jobs } = options;
