@@ -13,7 +13,7 @@ import {
   releaseStatements,
   removeTable,
 } from '../catalog/index.js';
-import { type CommandContext, hasChanges, showPlan, startEmbedded } from '../cli/index.js';
+import { type CommandContext, embeddedUrl, FolderInUse, hasChanges, showPlan, startEmbedded } from '../cli/index.js';
 import { type Config, parseDatabaseUrl } from '../config/index.js';
 import { createKit, type KeyRing, type Registry, type Session } from '../provider/index.js';
 import { internalPool, migrate, tables } from '../store/index.js';
@@ -35,15 +35,25 @@ interface Opened {
   readonly grant?: Grants;
 }
 
-/** Runs the work on the configured database, or on the embedded one, which is started for it. */
+/** The embedded database: as another process runs it in this folder, or started for the moment. */
+async function reachEmbedded({ io }: CommandContext): Promise<{ readonly url: string; stop(): Promise<void> }> {
+  const directory = join(io.directory, '.upwrite');
+  try {
+    const { upwriteUrl: url, stop } = await startEmbedded({ directory, log: io.err });
+    return { url, stop };
+  } catch (error) {
+    const url = error instanceof FolderInUse ? embeddedUrl(directory) : null;
+    if (url === null) throw error;
+    return { url, stop: async () => undefined };
+  }
+}
+
+/** Runs the work on the configured database, or on the embedded one. */
 async function withDatabase(context: CommandContext, work: (opened: Opened) => Promise<number>): Promise<number> {
   const config = context.config();
-  const embedded =
-    config.database === undefined
-      ? await startEmbedded({ directory: join(context.io.directory, '.upwrite'), log: context.io.err })
-      : null;
+  const embedded = config.database === undefined ? await reachEmbedded(context) : null;
   try {
-    const database = config.database ?? parseDatabaseUrl(embedded?.upwriteUrl ?? '', context.io.directory);
+    const database = config.database ?? parseDatabaseUrl(embedded?.url ?? '', context.io.directory);
     const pool = internalPool({ ...(await ownConnections(database)), max: 4 }, () => undefined);
     try {
       return await work({ config, pool, ...(embedded === null ? {} : { grant: { write: ['app'] } }) });

@@ -61,8 +61,9 @@ export interface WebhookJobs {
 }
 
 const tasks = { keep: 'webhooks', fetch: 'payloads', compare: 'compare' } as const;
-/** The looks at hooks are behind the tables' sync; what deliveries leave is not. */
+/** The looks at hooks are behind the tables' sync, and what a ping has to tell is before it. */
 const priority = 5;
+const fetchPriority = -5;
 const forEver = 32_767;
 /** Milliseconds until another try where too many payloads are being fetched, or another process is at the hooks. */
 const busyMs = 250;
@@ -142,7 +143,11 @@ function addPayloads(
   given: { readonly db: Parameters<DeliveryJobs['payloads']>[0]; readonly delayMs?: number },
 ): Promise<void> {
   const key = `${tasks.fetch}:${connection}:${hook}`;
-  return jobs.add(tasks.fetch, { connection, hook }, { ...given, key, keepEarlier: true, attempts: forEver });
+  return jobs.add(
+    tasks.fetch,
+    { connection, hook },
+    { ...given, key, keepEarlier: true, attempts: forEver, priority: fetchPriority },
+  );
 }
 
 function registerFetching({ jobs, pool: db }: WebhookJobsOptions, upkeep: Upkeep): void {

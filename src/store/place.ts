@@ -25,11 +25,13 @@ export function placeOfThisProcess(): string | null {
   }
 }
 
-/** Whether a process of this place is certainly gone. One that has ended, but that nobody has asked for, is not yet. */
+/** Whether a process of this place is certainly gone, or has ended and nobody has asked for it yet (proc_pid_stat(5)). */
 export function isGone(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return false;
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The second field is the command in parentheses and may hold anything.
+    return stat.startsWith('Z', stat.lastIndexOf(')') + 2);
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'ESRCH';
   }

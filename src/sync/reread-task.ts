@@ -23,6 +23,8 @@ export interface RereadOptions {
 const task = 'reread';
 /** Over a minute; the table's own run comes after that. */
 const attempts = 5;
+/** Before the tables' sync: there can be very many of those at once. */
+const priority = -5;
 /** Milliseconds until another look: at what is still queued, or by a process that has the table's connection. */
 const again = 1000;
 const elsewhere = 10_000;
@@ -39,7 +41,7 @@ export function registerRereads(options: RereadOptions): (tableOid: number) => P
   const { pool, catalog, sessions, jobs, onReread } = options;
   const turn = createTurns(concurrency);
   const ask = (tableOid: number, delayMs: number): Promise<void> =>
-    jobs.add(task, { table: tableOid }, { key: `${task}:${tableOid}`, delayMs, keepEarlier: true, attempts });
+    jobs.add(task, { table: tableOid }, { key: `${task}:${tableOid}`, delayMs, keepEarlier: true, attempts, priority });
 
   jobs.register(task, async (payload: unknown, { signal }: JobContext) => {
     const oid = tableOf(payload);

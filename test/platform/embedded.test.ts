@@ -1,12 +1,14 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Embedded, FolderInUse, startEmbedded } from '../../src/cli/embedded/index.js';
+import { built } from '../support/under-test.js';
 
 let directory: string;
 const started: Embedded[] = [];
@@ -102,6 +104,18 @@ test('a second Upwrite in the same folder is told so, and the first goes on', as
   await expect(refusal).rejects.toThrow(FolderInUse);
   await expect(refusal).rejects.toThrow(`process ${process.pid}`);
   expect(await ask(first.upwriteUrl, 'SELECT 1')).toEqual([[1]]);
+});
+
+test('plan works on the one that runs, and on one that does not', async () => {
+  const plan = async () => promisify(execFile)(process.execPath, [built('src/main.js'), 'plan'], { cwd: directory });
+  const running = await startEmbedded({ directory: join(directory, '.upwrite'), log: () => {} });
+  try {
+    expect((await plan()).stdout).toBe('-- nothing to run\n');
+    expect(await ask(running.upwriteUrl, 'SELECT 1')).toEqual([[1]]);
+  } finally {
+    await running.stop();
+  }
+  expect((await plan()).stdout).toBe('-- nothing to run\n');
 });
 
 test('what a killed run has left behind is ended, and its data is there', async () => {
