@@ -62,6 +62,9 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
   let timer: NodeJS.Timeout | undefined;
   /** Whether the connection is there on which others are told of jobs, and that holds this process's lock. */
   let listens = false;
+  /** When the engine as it is now last said that it is there, and when it last knew of all its jobs. */
+  let alive = performance.now();
+  let knownFrom = alive;
   /** Ends the engine as it is now, and wakes whoever waits for the next one. */
   let giveUp: () => void = () => undefined;
   /** Called when a job has ended. */
@@ -146,6 +149,8 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
     const lost = new Promise<void>((resolve) => {
       giveUp = resolve;
     });
+    alive = performance.now();
+    knownFrom = alive;
     const mine = runTaskList({ ...shared, preset, concurrency, pollInterval }, taskList(), engine);
     workers = mine;
     await Promise.race([lost, mine.promise]).catch((error: unknown) => {
@@ -170,8 +175,6 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
     while (!stopped) await generation();
   };
 
-  let alive = performance.now();
-  let knownFrom = alive;
   /** A process that cannot do this must not go on with what others will take. */
   const look = async (id: string): Promise<void> => {
     const asked = performance.now();
@@ -200,8 +203,6 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
     add: (task, payload, given = {}) => addJob(given.db ?? pool, task, payload, given),
     ensure: (task, jobs) => ensure(pool, task, jobs),
     start: async () => {
-      alive = performance.now();
-      knownFrom = alive;
       timer = setInterval(tick, Math.ceil(options.leaseMs / looksInLease));
       timer.unref();
       supervisor = supervise();

@@ -22,8 +22,9 @@ export interface PayloadsOptions {
   readonly onLost: (connection: string) => Promise<void>;
 }
 
-/** Milliseconds until another try: where another process is at it, and after a failure that passes. */
+/** Milliseconds until another try: where another process is at it, or has the connection, and after a failure that passes. */
 const busyMs = 500;
+const strangerMs = 1000;
 const retryMs = 10_000;
 /** Milliseconds for one page. */
 const patience = 30_000;
@@ -32,9 +33,11 @@ const patience = 30_000;
 export async function fetchPayloads(options: PayloadsOptions, ping: Ping, stop: AbortSignal): Promise<number | null> {
   const { pool, connections, log, onLost } = options;
   const { connection, hook } = ping;
-  const registrar = connections.get(connection)?.registrar;
-  if (registrar?.payloads === undefined) return null;
+  const webhooks = connections.get(connection);
+  const registrar = webhooks?.registrar;
   try {
+    if (webhooks === undefined) return (await hookCursor(pool, connection, hook)) === undefined ? null : strangerMs;
+    if (registrar?.payloads === undefined) return null;
     const ran = await runAlone(pool, `webhook payloads ${connection} ${hook}`, () =>
       fetchAll(options, registrar, ping, stop),
     );
