@@ -10,6 +10,7 @@ import { type Child, startChild } from '../support/child.js';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.js';
 import { built } from '../support/under-test.js';
 import { waitFor } from '../support/wait.js';
+import { isIdle } from './idle.js';
 
 const env = { UPWRITE_ENCRYPTION_KEY: Buffer.alloc(32, 6).toString('base64') };
 
@@ -92,9 +93,8 @@ test('a ping whose payloads were being fetched when the process was killed is an
   const first = await start('start');
   await waitFor('the table', async () => (await count(`upwrite.tables where state = 'live'`)) === 1);
   await waitFor('the hook', async () => (await count(`upwrite.webhooks where state = 'live'`)) === 1);
-  // Those of the hook's own registration are through.
+  await waitFor('nothing to do', () => isIdle(own));
   const ofPings = `upwrite_jobs.jobs where task_identifier = 'payloads'`;
-  await waitFor('no payloads to fetch', async () => (await count(ofPings)) === 0);
   const path = '/v0/bases/*/webhooks/*/payloads';
   const held = airtable.faults.add({ method: 'GET', path, action: { kind: 'hold' }, times: 'always' });
   await rename('Feyd');
