@@ -3,6 +3,7 @@
  * added again by whichever process misses it.
  */
 import type { JobContext, Jobs } from '../sync/index.js';
+import { numberIn, textIn } from './job-payload.js';
 
 export interface StandingOptions {
   readonly task: string;
@@ -44,10 +45,9 @@ export interface Standing {
 export function registerStanding(jobs: Jobs, options: StandingOptions): Standing {
   const { task, names, priority = 0, withinMs } = options;
   jobs.register(task, async (payload, context) => {
-    const name = read(payload, 'name');
-    if (typeof name !== 'string') return;
-    const count = numberOf(payload, 'count');
-    const passes = numberOf(payload, 'passes');
+    const name = textIn(payload, 'name');
+    const count = numberIn(payload, 'count');
+    const passes = numberIn(payload, 'passes');
     const next = await options.work(name, count, context);
     if (next === null || (next === 'elsewhere' && passes >= mostPasses)) return;
     const given = { key: standingKey(task, name), priority, attempts: forEver, keepEarlier: true };
@@ -87,13 +87,4 @@ export async function wakeStanding(jobs: Pick<Jobs, 'add'>, task: string, name: 
 
 function standingKey(task: string, name: string): string {
   return `${task}:${name}`;
-}
-
-function read(payload: unknown, member: string): unknown {
-  return typeof payload === 'object' && payload !== null ? Reflect.get(payload, member) : undefined;
-}
-
-function numberOf(payload: unknown, member: string): number {
-  const value = read(payload, member);
-  return typeof value === 'number' ? value : 0;
 }

@@ -15,10 +15,12 @@ import {
   fetchedAtOnce,
   forgetStrangers,
   keptAtOnce,
+  type Loop,
   type Ping,
   startLoop,
   type Upkeep,
 } from '../webhooks/index.js';
+import { numberIn, textIn } from './job-payload.js';
 import { registerStanding, type Standing, wakeStanding } from './standing-jobs.js';
 
 export interface WebhookJobsOptions {
@@ -98,16 +100,8 @@ export function registerWebhookJobs(options: WebhookJobsOptions): WebhookJobs {
   registerFetching(options, upkeep);
   registerComparing(options, upkeep, deliveries);
   const standing = registerKeeping(options, upkeep, new Map(upkeep.connections.map((name) => [nameOf(name), name])));
-  const strangers = startLoop(async () => {
-    if (!serves) return strangersMs;
-    try {
-      await forgetStrangers({ pool, log }, new Set(upkeep.connections));
-      return strangersMs;
-    } catch (error) {
-      log.debug({ error }, 'webhooks of former connections were not looked at');
-      return strangersRetryMs;
-    }
-  });
+  const strangers = serves ? forgetStrangersAgain(options, new Set(upkeep.connections)) : null;
+  // Of a version that left no jobs for them.
   const resumed = tablesWithExpectations(pool)
     .then(async (oids) => {
       for (const oid of oids) await deliveries.compare(pool, oid, 0);
@@ -122,9 +116,21 @@ export function registerWebhookJobs(options: WebhookJobsOptions): WebhookJobs {
     stop: async () => {
       upkeep.stop();
       await resumed;
-      await Promise.all([standing.stop(), strangers.stop()]);
+      await Promise.all([standing.stop(), strangers?.stop()]);
     },
   };
+}
+
+function forgetStrangersAgain({ pool, log }: WebhookJobsOptions, connections: ReadonlySet<string>): Loop {
+  return startLoop(async () => {
+    try {
+      await forgetStrangers({ pool, log }, connections);
+      return strangersMs;
+    } catch (error) {
+      log.debug({ error }, 'webhooks of former connections were not looked at');
+      return strangersRetryMs;
+    }
+  });
 }
 
 function deliveryJobs(jobs: Jobs): DeliveryJobs {
@@ -153,7 +159,7 @@ function addPayloads(
 function registerFetching({ jobs, pool: db }: WebhookJobsOptions, upkeep: Upkeep): void {
   let fetching = 0;
   jobs.register(tasks.fetch, async (payload, { signal }) => {
-    const ping = { connection: textOf(payload, 'connection'), hook: textOf(payload, 'hook') };
+    const ping = { connection: textIn(payload, 'connection'), hook: textIn(payload, 'hook') };
     let delayMs: number | null = busyMs;
     if (fetching < fetchedAtOnce) {
       fetching += 1;
@@ -167,8 +173,7 @@ function registerFetching({ jobs, pool: db }: WebhookJobsOptions, upkeep: Upkeep
 
 function registerComparing({ jobs, pool, log }: WebhookJobsOptions, upkeep: Upkeep, deliveries: DeliveryJobs): void {
   jobs.register(tasks.compare, async (payload, { signal }) => {
-    const value = read(payload, 'table');
-    const table = typeof value === 'number' ? value : 0;
+    const table = numberIn(payload, 'table');
     const wait = await upkeep.compare(table, signal).catch((error: unknown) => {
       if (isDatabaseAway(error)) throw error;
       log.warn({ error }, 'comparing rows with deliveries failed');
@@ -209,13 +214,4 @@ function registerKeeping(
     },
     onError: (error) => log.debug({ error }, 'the looks at webhooks could not be asked for'),
   });
-}
-
-function read(payload: unknown, member: string): unknown {
-  return typeof payload === 'object' && payload !== null ? Reflect.get(payload, member) : undefined;
-}
-
-function textOf(payload: unknown, member: string): string {
-  const value = read(payload, member);
-  return typeof value === 'string' ? value : '';
 }

@@ -12,7 +12,7 @@ import { startTally } from './tally.js';
 import { createWaker } from './waker.js';
 
 export interface WebhooksOptions {
-  /** Upwrite's own, of `poolSize`, and not the one that writes wait for: a storm must not keep them waiting. */
+  /** Upwrite's own, of at least `takingConnections`, and not the one that writes wait for: a storm must not keep them waiting. */
   readonly pool: pg.Pool;
   readonly catalog: Catalog;
   readonly sessions: ReadonlyMap<string, Session>;
