@@ -317,7 +317,9 @@ export function configSchema(directory: string) {
         jobs: whole(1, 1000)
           .prefault(16)
           .meta(
-            meaning('Tables (and other jobs) that one process works on at once; most of the time they wait for an API'),
+            meaning(
+              'Tables (and other jobs) that one process works on at once, and four more with the [truth check](#the-truth-check); most of the time they wait for an API',
+            ),
           ),
         staleness: z
           .strictObject({

@@ -20,6 +20,6 @@ export function startChores(parts: ChoreParts, config: Config, log: KitLog, clea
   const { jobs, sync, tellTarget: onStateChange } = engine;
   cleanup.push(openRecords({ config, own, pool, catalog, jobs, log, onStateChange }));
   const wake = (tableOid: number): Promise<void> => sync.wake(tableOid);
-  const verifier = openVerifier({ config, pool, catalog, sessions: reading, worker: lease.id, wake, log });
-  cleanup.push(() => verifier.stop());
+  const verifier = openVerifier({ config, pool, catalog, sessions: reading, worker: lease.id, wake, jobs, log });
+  if (verifier !== null) cleanup.push(() => verifier.stop());
 }

@@ -9,6 +9,7 @@ import type { Log, Metrics } from '../telemetry/index.js';
 import { lookSoon } from './drift.js';
 import { type HealthHook, registerHook } from './health-hook.js';
 import { type SyncMetrics, syncMetrics } from './sync-metrics.js';
+import { verifyJobs } from './verify.js';
 
 export interface EngineParts {
   readonly config: Config;
@@ -52,8 +53,8 @@ export async function openEngine(parts: EngineParts): Promise<Engine> {
     pool: jobPool,
     lease,
     leaseMs: parts.leaseMs,
-    // A records table has its turn nearly all the time.
-    concurrency: config.sync.jobs + config.records.length,
+    // A records table has its turn nearly all the time, and a truth check may wait for the sync.
+    concurrency: config.sync.jobs + config.records.length + verifyJobs(config),
     log,
     onJob: measure.job,
   });

@@ -242,7 +242,7 @@ export async function openCore(
   const descriptions = registerDrift(drift);
   cleanup.push(() => descriptions.stop());
   const hooks = registerWebhookJobs({
-    ...{ config, pool: hookPool, catalog, sessions, keys: options.keys, jobs, log, reread },
+    ...{ config, pool: hookPool, lease, catalog, sessions, keys: options.keys, jobs, log, reread },
     serves: kind === 'serve',
     sync: (tableOid) => engine.sync.wake(tableOid),
     ...(options.webhookTimings === undefined ? {} : { timings: options.webhookTimings }),

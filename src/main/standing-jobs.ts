@@ -1,14 +1,18 @@
 /**
- * Jobs that there always are, one for each of some names: each puts itself back for its next time, and one that is lost is
- * added again by whichever process misses it.
+ * Jobs that there always are, or as long as there is something to do, one for each of some names: each puts itself back for
+ * its next time, and one that is lost is added again by whichever process misses it.
  */
 import type { JobContext, Jobs } from '../sync/index.js';
 import { numberIn, textIn } from './job-payload.js';
 
 export interface StandingOptions {
   readonly task: string;
-  /** Those whose jobs this process sees to; it may be given others too, see `work`. */
-  readonly names: readonly string[];
+  /** Those whose jobs this process sees to, or a look for those that are to have one; it may be given others, see `work`. */
+  readonly names: readonly string[] | (() => Promise<readonly string[]>);
+  /** Milliseconds between looks whether all are there. Default 60,000. */
+  readonly lookMs?: number;
+  /** The first look is one of these later. */
+  readonly patient?: boolean;
   /** Lower ones go first; the tables' sync has 0. */
   readonly priority?: number;
   /** Milliseconds: a job that waits for longer is due at once. */
@@ -27,8 +31,6 @@ export interface Next {
   readonly count?: number;
 }
 
-/** Milliseconds between looks whether all are there. */
-const lookInterval = 60_000;
 const forEver = 32_767;
 /** Milliseconds until a job is offered again that another process is to do, and how often that is done. */
 const passMs = 1000;
@@ -43,7 +45,8 @@ export interface Standing {
 
 /** Registers the task, before the jobs start; any process may take what this one adds. */
 export function registerStanding(jobs: Jobs, options: StandingOptions): Standing {
-  const { task, names, priority = 0, withinMs } = options;
+  const { task, names, lookMs = 60_000, patient = false, priority = 0, withinMs } = options;
+  const current = async (): Promise<readonly string[]> => (typeof names === 'function' ? names() : names);
   jobs.register(task, async (payload, context) => {
     const name = textIn(payload, 'name');
     const count = numberIn(payload, 'count');
@@ -56,18 +59,31 @@ export function registerStanding(jobs: Jobs, options: StandingOptions): Standing
     } else await jobs.add(task, { name, count: next.count ?? 0 }, { ...given, delayMs: next.delayMs });
   });
   let looking: Promise<void> = Promise.resolve();
+  const ensureAll = async (): Promise<void> => {
+    const jobOf = (name: string) => ({ key: standingKey(task, name), payload: { name, count: 0 }, withinMs, priority });
+    await jobs.ensure(task, (await current()).map(jobOf));
+  };
+  let isAsked = false;
   const look = (): void => {
-    const wanted = names.map((name) => ({ key: standingKey(task, name), payload: { name, count: 0 }, withinMs }));
-    looking = looking.then(() => jobs.ensure(task, wanted)).catch(options.onError);
+    if (isAsked) return;
+    isAsked = true;
+    looking = looking
+      .then(() => {
+        isAsked = false;
+        return ensureAll();
+      })
+      .catch(options.onError);
   };
   const wakeAll = async (): Promise<void> => {
-    for (const name of names) await wakeStanding(jobs, task, name, priority);
+    for (const name of await current()) await wakeStanding(jobs, task, name, priority);
   };
-  look();
-  jobs.onDatabase((isThere) => {
-    if (isThere) look();
-  });
-  const timer = setInterval(look, lookInterval);
+  if (!patient) {
+    look();
+    jobs.onDatabase((isThere) => {
+      if (isThere) look();
+    });
+  }
+  const timer = setInterval(look, lookMs);
   timer.unref();
   return {
     wake: () => {

@@ -6,7 +6,7 @@ import type pg from 'pg';
 import type { LiveCatalog } from '../catalog/index.js';
 import type { Config } from '../config/index.js';
 import type { KeyRing, Session } from '../provider/index.js';
-import { isDatabaseAway, tablesWithExpectations } from '../store/index.js';
+import { isDatabaseAway, type Lease, tablesWithExpectations, wishHooks } from '../store/index.js';
 import type { Jobs } from '../sync/index.js';
 import type { Log } from '../telemetry/index.js';
 import {
@@ -27,6 +27,8 @@ export interface WebhookJobsOptions {
   readonly config: Config;
   /** Upwrite's own, of at least `upkeepConnections`, and for nothing else. It outlives the jobs. */
   readonly pool: pg.Pool;
+  /** This process's. */
+  readonly lease: Pick<Lease, 'id'>;
   readonly catalog: LiveCatalog;
   readonly sessions: ReadonlyMap<string, Session>;
   /** What the secrets of registered hooks are encrypted under; without it none is registered. */
@@ -81,13 +83,16 @@ const strangersRetryMs = 10_000;
 export function registerWebhookJobs(options: WebhookJobsOptions): WebhookJobs {
   const { config, pool, catalog, sessions, keys, jobs, log, serves, reread, sync, timings = {} } = options;
   const url = config.webhooks.url ?? null;
-  const nameOf = (connection: string): string => `${connection} ${url ?? ''}`;
+  const off = new Set(config.connections.filter((each) => !each.webhooks).map(({ name }) => name));
+  /** Empty: nowhere. */
+  const addressOf = (connection: string): string => (off.has(connection) ? '' : (url ?? ''));
+  const nameOf = (connection: string): string => `${connection} ${addressOf(connection)}`;
   const deliveries = deliveryJobs(jobs);
   const upkeep = createUpkeep({
     pool,
     catalog,
     sessions,
-    off: new Set(config.connections.filter((each) => !each.webhooks).map(({ name }) => name)),
+    off,
     url,
     sealer: keys ?? null,
     log,
@@ -99,7 +104,8 @@ export function registerWebhookJobs(options: WebhookJobsOptions): WebhookJobs {
   });
   registerFetching(options, upkeep);
   registerComparing(options, upkeep, deliveries);
-  const standing = registerKeeping(options, upkeep, new Map(upkeep.connections.map((name) => [nameOf(name), name])));
+  const kept = upkeep.connections.map((connection) => ({ connection, address: addressOf(connection) }));
+  const standing = registerKeeping(options, upkeep, new Map(kept.map((each) => [nameOf(each.connection), each])));
   const strangers = serves ? forgetStrangersAgain(options, new Set(upkeep.connections)) : null;
   // Of a version that left no jobs for them.
   const resumed = tablesWithExpectations(pool)
@@ -183,33 +189,49 @@ function registerComparing({ jobs, pool, log }: WebhookJobsOptions, upkeep: Upke
   });
 }
 
+/** A connection, and where its hooks are to be delivered; empty: nowhere. */
+interface Kept {
+  readonly connection: string;
+  readonly address: string;
+}
+
 function registerKeeping(
-  { jobs, config, log, serves, timings = {} }: WebhookJobsOptions,
+  { jobs, pool, lease, config, log, serves, timings = {} }: WebhookJobsOptions,
   upkeep: Upkeep,
-  names: ReadonlyMap<string, string>,
+  names: ReadonlyMap<string, Kept>,
 ): Standing {
   const { keepInterval = 3_600_000, keepRetry = 10_000 } = timings;
   let keeping = 0;
+  let isSaid = false;
+  const addresses = new Map([...names.values()].map(({ connection, address }) => [connection, address]));
+  const wished = async (): Promise<readonly string[]> => {
+    const mine = new Set(await wishHooks(pool, lease.id, addresses, { anew: !isSaid }));
+    isSaid = true;
+    return [...names].flatMap(([name, { connection }]) => (mine.has(connection) ? [name] : []));
+  };
   return registerStanding(jobs, {
     task: tasks.keep,
-    names: serves ? [...names.keys()] : [],
+    names: serves ? wished : [],
+    lookMs: Math.min(60_000, keepInterval),
     priority,
     withinMs: keepInterval,
     work: async (name, failures, { signal }) => {
-      const connection = names.get(name);
+      const found = names.get(name);
       // It is for another address, or of a connection that this process does not have.
-      if (connection === undefined) return 'elsewhere';
+      if (found === undefined) return 'elsewhere';
+      const { connection } = found;
       if (keeping >= keptAtOnce && config.webhooks.url !== undefined) {
         const crowd = Math.min(crowdMs.most, crowdMs.each * names.size);
         return { delayMs: crowd * (1 + Math.random()), count: failures };
       }
       keeping += 1;
-      const kept = await upkeep.keep(connection, signal).finally(() => {
+      const how = await upkeep.keep(connection, signal).finally(() => {
         keeping -= 1;
       });
       if (signal.aborted) return { delayMs: 0, count: failures };
-      if (kept === 'busy') return { delayMs: busyMs, count: failures };
-      if (kept === 'well') return { delayMs: keepInterval };
+      if (how === 'not wished') return null;
+      if (how === 'busy') return { delayMs: busyMs, count: failures };
+      if (how === 'well') return { delayMs: keepInterval };
       return { delayMs: Math.min(keepInterval, keepRetry * 2 ** Math.min(failures, 20)), count: failures + 1 };
     },
     onError: (error) => log.debug({ error }, 'the looks at webhooks could not be asked for'),

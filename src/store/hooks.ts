@@ -179,3 +179,38 @@ export async function setHookCursor(db: Queryable, connection: string, scope: st
     JSON.stringify(cursor),
   ]);
 }
+
+/**
+ * Says where the hooks of connections are to be delivered (empty: nowhere): processes with another address leave them
+ * alone, until none lives any more that was started later. `anew`: the process is the one that was started last. Answers
+ * those connections for which that is now so.
+ */
+export async function wishHooks(
+  db: Queryable,
+  process: string,
+  addresses: ReadonlyMap<string, string>,
+  { anew }: { readonly anew: boolean },
+): Promise<readonly string[]> {
+  await db.query(
+    `INSERT INTO upwrite.webhook_wishes AS w (connection, url, process)
+     SELECT connection, url, $3::uuid FROM unnest($1::text[], $2::text[]) AS u (connection, url)
+     ON CONFLICT (connection) DO UPDATE SET url = EXCLUDED.url, process = EXCLUDED.process
+     WHERE $4 OR NOT EXISTS (
+       SELECT FROM upwrite.processes p WHERE p.id = w.process AND p.lease_until > clock_timestamp())`,
+    [[...addresses.keys()], [...addresses.values()], process, anew],
+  );
+  const result = await db.query<{ connection: string; url: string }>(
+    'SELECT connection, url FROM upwrite.webhook_wishes WHERE connection = ANY ($1::text[])',
+    [[...addresses.keys()]],
+  );
+  return result.rows.filter(({ connection, url }) => addresses.get(connection) === url).map((row) => row.connection);
+}
+
+/** Whether a connection's hooks are to be delivered there (empty: nowhere). */
+export async function areHooksWished(db: Queryable, connection: string, url: string): Promise<boolean> {
+  const result = await db.query('SELECT FROM upwrite.webhook_wishes WHERE connection = $1 AND url = $2', [
+    connection,
+    url,
+  ]);
+  return result.rowCount === 1;
+}

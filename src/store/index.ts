@@ -26,6 +26,7 @@ export {
 export { type DueOptions, dueIn, forgetDescribed, noteDescribed } from './descriptions.js';
 export { type Doubt, doubtsOf, noteSeen, type Seen, seenRows } from './doubts.js';
 export {
+  areHooksWished,
   beginHook,
   countDeliveries,
   forgetHook,
@@ -37,6 +38,7 @@ export {
   noteHook,
   type StoredHook,
   setHookCursor,
+  wishHooks,
 } from './hooks.js';
 export {
   type Claimed,

@@ -1,6 +1,7 @@
 /**
  * Where the truth check stands. A pass over a table follows the API's full listing to its end, noting the keys that it
- * has, and then looks at the rows whose keys were not listed. It goes on where it was after a restart.
+ * has and which of them are suspect, and then walks the rows whose keys were not listed. Whoever has its next turn goes on
+ * where it is.
  */
 import type { Json, Queryable } from './database.js';
 
@@ -14,12 +15,10 @@ export interface Mismatch {
 }
 
 export interface PassPosition {
-  /** null: at the beginning. */
+  /** Where the listing goes on; once that has ended, the key that was walked to. null: at the beginning. */
   readonly cursor: Json;
   /** The listing has come to its end. */
   readonly listed: boolean;
-  /** Keys noted: fewer are there if the server has crashed meanwhile. */
-  readonly noted: number;
 }
 
 /** Times in epoch milliseconds by the database's clock. */
@@ -37,8 +36,8 @@ export interface VerificationHealth {
 export interface Verification {
   health(db: Queryable): Promise<readonly VerificationHealth[]>;
   /**
-   * Tables of these connections to be compared, by connection: live ones of which a pass runs, or whose last began at least
-   * `intervalMs` ago. Connections that another living process checks are left out.
+   * Tables of these connections to be compared, by connection: live ones of which a pass runs, and then those whose last
+   * began at least `intervalMs` ago, the oldest first. Connections that another living process checks are left out.
    */
   due(
     db: Queryable,
@@ -58,21 +57,22 @@ export interface Verification {
   ): Promise<PassPosition | null>;
   /** Begins the pass anew. */
   restart(db: Queryable, tableOid: number): Promise<void>;
+  /** Whether the keys noted are there: they do not survive a crash of the server. */
+  isIntact(db: Queryable, tableOid: number): Promise<boolean>;
   /** In one transaction with `noteKeys`: the page behind `cursor` has been compared. `rows`: of the table, about. */
   advance(
     db: Queryable,
     tableOid: number,
-    page: {
-      readonly cursor: Json;
-      readonly listed: boolean;
-      readonly records: number;
-      readonly noted: number;
-      readonly rows: number;
-    },
+    page: { readonly cursor: Json; readonly listed: boolean; readonly records: number; readonly rows: number },
   ): Promise<void>;
-  /** Notes keys that the API has listed; answers how many were not noted before. */
-  noteKeys(db: Queryable, tableOid: number, keys: readonly string[]): Promise<number>;
-  countKeys(db: Queryable, tableOid: number): Promise<number>;
+  /** Notes keys that the API has listed; the suspects among them are to be looked at again. */
+  noteKeys(db: Queryable, tableOid: number, keys: readonly string[], suspects: ReadonlySet<string>): Promise<void>;
+  /** Some of the suspects, at most `limit`. */
+  suspects(db: Queryable, tableOid: number, limit: number): Promise<readonly string[]>;
+  /** They have been looked at. */
+  clear(db: Queryable, tableOid: number, suspects: readonly string[]): Promise<void>;
+  /** The rows up to this key have been walked. */
+  walked(db: Queryable, tableOid: number, key: string): Promise<void>;
   /** The pass is complete. */
   finish(db: Queryable, tableOid: number): Promise<void>;
   /** In the transaction that puts it right. */
@@ -97,7 +97,8 @@ interface HealthRow {
  * is not as the API is, and the sync that decides what is wrong does not go on.
  */
 const dueSql = `
-  SELECT t.connection, array_agg(t.table_oid) AS oids
+  SELECT t.connection,
+    array_agg(t.table_oid ORDER BY coalesce(d.running, false) DESC, v.pass_started_at NULLS FIRST, t.table_oid) AS oids
   FROM upwrite.tables t LEFT JOIN upwrite.verification v USING (table_oid)
     LEFT JOIN upwrite.verification_details d USING (table_oid)
   WHERE t.connection = ANY ($1::text[]) AND t.state = 'live' AND t.last_synced_at IS NOT NULL
@@ -124,42 +125,35 @@ const passSql = `
   SELECT d.running AS running, k.pass_started_at <= clock_timestamp() - $4 * interval '1 millisecond' AS due
   FROM known k LEFT JOIN upwrite.verification_details d ON d.table_oid = $1`;
 
+/** No record has the empty key: it is there as long as the others are. */
 const restartSql = `
-  WITH emptied AS (DELETE FROM upwrite.verified_keys WHERE table_oid = $1),
+  WITH emptied AS (DELETE FROM upwrite.verified_keys WHERE table_oid = $1 AND key <> ''),
+  begun AS (INSERT INTO upwrite.verified_keys (table_oid, key) VALUES ($1, '') ON CONFLICT DO NOTHING),
   started AS (
     UPDATE upwrite.verification SET pass_started_at = clock_timestamp(), rows_checked = 0, share = 0
     WHERE table_oid = $1)
-  UPDATE upwrite.verification_details SET running = true, cursor = NULL, listed = false, noted = 0
-  WHERE table_oid = $1`;
+  UPDATE upwrite.verification_details SET running = true, cursor = NULL, listed = false WHERE table_oid = $1`;
 
 const advanceSql = `
   WITH d AS (
-    UPDATE upwrite.verification_details SET cursor = $2, listed = $3, noted = $5 WHERE table_oid = $1)
+    UPDATE upwrite.verification_details SET cursor = $2, listed = $3 WHERE table_oid = $1)
   UPDATE upwrite.verification SET rows_checked = rows_checked + $4,
-    share = CASE WHEN $3 THEN 1 ELSE least(1, (rows_checked + $4) / greatest(1, $6::float8)) END
+    share = CASE WHEN $3 THEN 1 ELSE least(1, (rows_checked + $4) / greatest(1, $5::float8)) END
   WHERE table_oid = $1`;
 
 const finishSql = `
   WITH emptied AS (DELETE FROM upwrite.verified_keys WHERE table_oid = $1),
   ended AS (
-    UPDATE upwrite.verification_details SET running = false, cursor = NULL, listed = false, noted = 0
-    WHERE table_oid = $1)
+    UPDATE upwrite.verification_details SET running = false, cursor = NULL, listed = false WHERE table_oid = $1)
   UPDATE upwrite.verification SET last_pass_at = clock_timestamp(), last_pass_rows = rows_checked, share = 1
   WHERE table_oid = $1`;
 
-interface PositionRow {
-  readonly cursor: Json;
-  readonly listed: boolean;
-  readonly noted: string;
-}
-
 async function position(db: Queryable, tableOid: number): Promise<PassPosition | null> {
-  const result = await db.query<PositionRow>(
-    'SELECT cursor, listed, noted FROM upwrite.verification_details WHERE table_oid = $1',
+  const result = await db.query<PassPosition>(
+    'SELECT cursor, listed FROM upwrite.verification_details WHERE table_oid = $1',
     [tableOid],
   );
-  const row = result.rows[0];
-  return row === undefined ? null : { cursor: row.cursor, listed: row.listed, noted: Number(row.noted) };
+  return result.rows[0] ?? null;
 }
 
 async function restart(db: Queryable, tableOid: number): Promise<void> {
@@ -216,23 +210,39 @@ export const verification: Verification = {
     return position(db, table.oid);
   },
   restart,
-  advance: async (db, tableOid, { cursor, listed, records, noted, rows }) => {
-    await db.query(advanceSql, [tableOid, JSON.stringify(cursor), listed, records, noted, rows]);
+  isIntact: async (db, tableOid) => {
+    const result = await db.query("SELECT FROM upwrite.verified_keys WHERE table_oid = $1 AND key = ''", [tableOid]);
+    return result.rowCount === 1;
   },
-  noteKeys: async (db, tableOid, keys) => {
-    const result = await db.query(
-      `INSERT INTO upwrite.verified_keys (table_oid, key) SELECT $1, k FROM unnest($2::text[]) AS k
-       ON CONFLICT DO NOTHING`,
-      [tableOid, keys],
-    );
-    return result.rowCount ?? 0;
+  advance: async (db, tableOid, { cursor, listed, records, rows }) => {
+    await db.query(advanceSql, [tableOid, JSON.stringify(cursor), listed, records, rows]);
   },
-  countKeys: async (db, tableOid) => {
-    const result = await db.query<{ n: string }>(
-      'SELECT count(*) AS n FROM upwrite.verified_keys WHERE table_oid = $1',
-      [tableOid],
+  noteKeys: async (db, tableOid, keys, suspects) => {
+    await db.query(
+      `INSERT INTO upwrite.verified_keys AS v (table_oid, key, suspect)
+       SELECT $1::oid, k, bool_or(s) FROM unnest($2::text[], $3::boolean[]) AS u (k, s) GROUP BY k
+       ON CONFLICT (table_oid, key) DO UPDATE SET suspect = true WHERE EXCLUDED.suspect AND NOT v.suspect`,
+      [tableOid, keys, keys.map((key) => suspects.has(key))],
     );
-    return Number(result.rows[0]?.n ?? 0);
+  },
+  suspects: async (db, tableOid, limit) => {
+    const result = await db.query<{ key: string }>(
+      'SELECT key FROM upwrite.verified_keys WHERE table_oid = $1 AND suspect LIMIT $2',
+      [tableOid, limit],
+    );
+    return result.rows.map(({ key }) => key);
+  },
+  clear: async (db, tableOid, suspects) => {
+    await db.query('UPDATE upwrite.verified_keys SET suspect = false WHERE table_oid = $1 AND key = ANY ($2::text[])', [
+      tableOid,
+      suspects,
+    ]);
+  },
+  walked: async (db, tableOid, key) => {
+    await db.query('UPDATE upwrite.verification_details SET cursor = $2 WHERE table_oid = $1', [
+      tableOid,
+      JSON.stringify(key),
+    ]);
   },
   finish: async (db, tableOid) => {
     await db.query(finishSql, [tableOid]);

@@ -39,11 +39,12 @@ const addSql = `
 
 const ensureSql = `
   SELECT count(*) FROM (
-    SELECT w.key, w.payload, j.id IS NOT NULL AS late
-    FROM unnest($2::text[], $3::text[], $4::float8[]) AS w (key, payload, within) LEFT JOIN ${jobSchema}.jobs j ON j.key = w.key
+    SELECT w.key, w.payload, w.priority, j.id IS NOT NULL AS late
+    FROM unnest($2::text[], $3::text[], $4::float8[], $5::integer[]) AS w (key, payload, within, priority)
+      LEFT JOIN ${jobSchema}.jobs j ON j.key = w.key
     WHERE j.id IS NULL OR j.locked_at IS NULL AND j.run_at > clock_timestamp() + w.within * interval '1 millisecond') AS wanted,
     LATERAL ${jobSchema}.add_job($1, payload := wanted.payload::json, max_attempts := ${forEver}, job_key := wanted.key,
-      job_key_mode := CASE WHEN wanted.late THEN 'replace' ELSE 'unsafe_dedupe' END)`;
+      priority := wanted.priority, job_key_mode := CASE WHEN wanted.late THEN 'replace' ELSE 'unsafe_dedupe' END)`;
 
 /** Opens the jobs: makes their schema where it is missing, or brings it up to date. */
 export async function openJobs(options: JobsOptions): Promise<Jobs> {
@@ -228,7 +229,8 @@ async function ensure(db: Queryable, task: string, jobs: readonly EnsuredJob[]):
   if (jobs.length === 0) return;
   const payloads = jobs.map(({ payload }) => JSON.stringify(payload));
   const within = jobs.map(({ withinMs }) => withinMs);
-  await db.query(ensureSql, [task, jobs.map(({ key }) => key), payloads, within]);
+  const priorities = jobs.map(({ priority = 0 }) => priority);
+  await db.query(ensureSql, [task, jobs.map(({ key }) => key), payloads, within, priorities]);
 }
 
 /** Ends the engine: it begins no further job from now on, and those that run (`jobs` ends when they have) have a grace. */

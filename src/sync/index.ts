@@ -8,4 +8,4 @@ export { rereadNow } from './reread.js';
 export { type RereadOptions, registerRereads } from './reread-task.js';
 export { type RunResult, type Sync, type SyncOptions, startSync, syncKey, syncTask, wakeTable } from './sync.js';
 export { createTurns, type Turn } from './turns.js';
-export { startVerifier, type Verifier, type VerifierOptions } from './verify/verifier.js';
+export { createVerifier, type Verifier, type VerifierOptions } from './verify/verifier.js';

@@ -55,6 +55,8 @@ export interface EnsuredJob {
   readonly payload: Json;
   /** One that waits for longer than so many milliseconds is due now instead. */
   readonly withinMs: number;
+  /** As of `add`. */
+  readonly priority?: number;
 }
 
 export interface JobReport {

@@ -4,7 +4,7 @@
  * that none is registered twice; what a crash has left half-way is found by its address and replaced.
  */
 import type { HookRegistrar } from '../provider/index.js';
-import { forgetHook, listHooks, noteHook, runAlone, type StoredHook } from '../store/index.js';
+import { areHooksWished, forgetHook, listHooks, noteHook, runAlone, type StoredHook } from '../store/index.js';
 import type { KeeperOptions, Keeping, KeptConnection } from './keeping.js';
 import { reasonOf } from './reason.js';
 import { hookUrl } from './receiver.js';
@@ -25,8 +25,11 @@ export async function forgetStrangers(
   }
 }
 
-/** How a look at a connection's hooks ended; `busy`: another process is at them. */
-export type Kept = 'well' | 'failing' | 'busy';
+/**
+ * How a look at a connection's hooks ended; `busy`: another process is at them; `not wished`: one of another configuration
+ * was started later, and they are its concern.
+ */
+export type Kept = 'well' | 'failing' | 'busy' | 'not wished';
 
 /** Brings the hooks of a connection in order. Never throws. */
 export async function keepHooks(options: KeeperOptions, connection: KeptConnection, stop: AbortSignal): Promise<Kept> {
@@ -35,7 +38,7 @@ export async function keepHooks(options: KeeperOptions, connection: KeptConnecti
   try {
     const ran = await runAlone(pool, `webhooks ${connection.name}`, () => keepAlone(options, connection, signal));
     if (ran === null) return 'busy';
-    return ran.done ? 'well' : 'failing';
+    return ran.done;
   } catch (error) {
     if (!stop.aborted)
       log.warn({ connection: connection.name, error }, 'the webhooks of a connection were not looked at');
@@ -43,11 +46,23 @@ export async function keepHooks(options: KeeperOptions, connection: KeptConnecti
   }
 }
 
-async function keepAlone(options: KeeperOptions, connection: KeptConnection, signal: AbortSignal): Promise<boolean> {
+async function keepAlone(options: KeeperOptions, connection: KeptConnection, signal: AbortSignal): Promise<Kept> {
+  const { name, wanted } = connection;
+  const address = wanted ? options.url : null;
+  if (!(await areHooksWished(options.pool, name, address ?? ''))) return 'not wished';
+  const url = address === null ? null : hookUrl(address, name);
+  return (await keepAt(options, connection, url, signal)) ? 'well' : 'failing';
+}
+
+/** Answers whether all is well. */
+async function keepAt(
+  options: KeeperOptions,
+  { name, webhooks }: KeptConnection,
+  url: string | null,
+  signal: AbortSignal,
+): Promise<boolean> {
   const { pool, sealer, log } = options;
-  const { name, webhooks, wanted } = connection;
   const stored = await listHooks(pool, name);
-  const url = options.url === null || !wanted ? null : hookUrl(options.url, name);
   const { registrar } = webhooks;
   if (url === null)
     return registrar === undefined ? forgetAll(options, stored) : removeAll(options, registrar, stored, signal);

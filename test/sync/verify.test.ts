@@ -2,9 +2,12 @@
 import type pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { installCatalog, type LiveCatalog, type SyncedTable } from '../../src/catalog/index.js';
+import { parseConfig } from '../../src/config/index.js';
+import { openVerifier, registerVerifier } from '../../src/main/verify.js';
 import type { Resource } from '../../src/provider/index.js';
 import { migrate, pauseTable, resumeTable, tables, takeLease } from '../../src/store/index.js';
-import { startVerifier, type Verifier, type VerifierOptions } from '../../src/sync/index.js';
+import { createVerifier, openJobs, type Verifier, type VerifierOptions } from '../../src/sync/index.js';
+import { TalkingChild } from '../faults/child.js';
 import { applyAnswerOf } from '../support/applied.js';
 import { connect, eventually, ownPool } from '../support/database.js';
 import { contacts, type FakeApi, fakeApi } from '../support/fake-api.js';
@@ -22,7 +25,8 @@ let table: SyncedTable;
 let worker: string;
 let sync: TestSync;
 let jobPool: pg.Pool;
-let verifier: Verifier | undefined;
+/** Ends the process, as it were, that checks. */
+const checking: (() => Promise<void>)[] = [];
 
 beforeEach(async () => {
   server ??= await startTestPostgres();
@@ -30,8 +34,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await verifier?.stop();
-  verifier = undefined;
+  await stopChecking();
   await sync.stop();
   await jobPool.end();
 });
@@ -68,19 +71,32 @@ function put(i: number, email: string, modified: number): void {
   );
 }
 
-function verify(overrides: Partial<VerifierOptions> = {}): void {
-  verifier = startVerifier({
-    pool,
-    catalog,
-    sessions: new Map([['salesforce', api.session]]),
-    worker,
-    log: quiet,
-    intervalMs: 0,
-    share: 1,
-    idleMs: 5,
-    pollMs: 5,
+function newVerifier(process: string, overrides: Partial<VerifierOptions> = {}): Verifier {
+  return createVerifier({
+    ...{ pool, catalog, sessions: new Map([['salesforce', api.session]]), worker: process, log: quiet },
+    ...{ intervalMs: 0, share: 1, retryMs: 5, pollMs: 5 },
     ...overrides,
   });
+}
+
+/** Begins a process that takes jobs of the check and no others. */
+async function verify(overrides: Partial<VerifierOptions> = {}): Promise<void> {
+  const lease = await takeLease(pool, { kind: 'test', onError: () => {} });
+  const checkPool = ownPool(server.upwriteUrl, 4);
+  const jobs = await openJobs({ pool: checkPool, lease, leaseMs: 3000, concurrency: 4, log: quiet });
+  const verifier = newVerifier(lease.id, overrides);
+  const standing = registerVerifier({ jobs, verifier, connections: new Set(['salesforce']), log: quiet, lookMs: 5 });
+  await jobs.start();
+  checking.push(async () => {
+    await standing.stop();
+    await jobs.stop();
+    await lease.release();
+    await checkPool.end();
+  });
+}
+
+async function stopChecking(): Promise<void> {
+  await Promise.all(checking.splice(0).map((stop) => stop()));
 }
 
 /** Changes the table past every guard, as nothing of Upwrite's does. */
@@ -122,11 +138,11 @@ function upstream(): Record<string, unknown> {
 
 test('a row with another value, a row that is missing and a foreign row are found and put right', async () => {
   await setUp(contacts(), 100);
-  verify({ intervalMs: hour });
+  await verify({ intervalMs: hour });
   await passesDone(1);
   expect(await report()).toMatchObject({ mismatches: '0', share: 1, last_pass_rows: '100', last_mismatch_at: null });
-  await verifier?.stop();
-  verify();
+  await stopChecking();
+  await verify();
   await corrupt("UPDATE salesforce.contacts SET email = 'forged', age = 7 WHERE id = 'c0007'");
   await eventually(async () => ((await report())['mismatches'] === '1' ? true : undefined));
   const columns = (await report())['last_mismatch_columns'];
@@ -152,7 +168,7 @@ test('a row whose version pretends to be newer than the API is put right too', a
   await corrupt(
     "UPDATE salesforce.contacts SET email = 'forged', modified_at = now() + interval '1 year' WHERE id = 'c0003'",
   );
-  verify();
+  await verify();
   await eventually(async () => ((await report())['mismatches'] === '1' ? true : undefined));
   expect(await report()).toMatchObject({
     last_mismatch_key: 'c0003',
@@ -178,7 +194,7 @@ test('what changes all the time is not taken for wrong, in the API or by writes'
     );
     await writing;
   };
-  verify();
+  await verify();
   await passesDone(3);
   expect(await report()).toMatchObject({ mismatches: '0' });
   api.afterRead = () => {};
@@ -188,7 +204,7 @@ test('what changes all the time is not taken for wrong, in the API or by writes'
 test('an API without versions and deletions is compared as well', async () => {
   const { version: _none, ...plain } = contacts({ pull: { incremental: false, deletions: 'sweep' } });
   await setUp(plain, 60);
-  verify();
+  await verify();
   await passesDone(1);
   // Such a table is listed in full all the time: either of the two may be the first to put it right.
   await corrupt(
@@ -209,34 +225,108 @@ test('goes on where it was after an interruption, and begins anew when its notes
     calls += 1;
     if (fails && calls % 3 === 0 && !signal.aborted) throw new Error('the API is away');
   };
-  verify();
+  await verify();
   await eventually(async () => (Number((await report())['rows_checked'] ?? 0) >= 80 ? true : undefined));
   const checked = Number((await report())['rows_checked']);
-  await verifier?.stop();
+  await stopChecking();
   expect(checked).toBeLessThanOrEqual(200);
   const admin = await connect(server.superuserUrl);
   await admin.query('TRUNCATE upwrite.verified_keys');
   fails = false;
-  verify();
+  await verify();
   await passesDone(1);
   expect(await report()).toMatchObject({ last_pass_rows: '200', mismatches: '0' });
 });
 
+test('a killed process’s pass is gone on with, and what it had found is mended', async () => {
+  await setUp(contacts(), 200);
+  await corrupt("UPDATE salesforce.contacts SET email = 'forged' WHERE id = 'c0003'");
+  const records = [...api.live('Contact')].map(([key, { email }], i) => ({
+    key,
+    email: String(email),
+    modified: 1000 + i,
+  }));
+  const config = { url: server.upwriteUrl, records, pageSize: 40, pages: 2 };
+  const other = await TalkingChild.start('test/sync/checker.js', config, () => {});
+  const started = (await report())['pass_started_at'];
+  expect(await report()).toMatchObject({ rows_checked: '80', mismatches: '0' });
+  await verify({ intervalMs: hour });
+  // It has the connection as long as it lives.
+  await pool.query('SELECT pg_sleep(0.2)');
+  expect(await report()).toMatchObject({ rows_checked: '80', mismatches: '0' });
+  await other.kill();
+  await passesDone(1);
+  expect(await report()).toMatchObject({
+    ...{ pass_started_at: started, last_pass_rows: '200' },
+    ...{ mismatches: '1', last_mismatch_key: 'c0003', last_mismatch_kind: 'differs' },
+  });
+  expect(await emails()).toEqual(upstream());
+});
+
+/** A turn without a job; answers what it answered, and how many rows have been compared. */
+async function turn(verifier: Verifier): Promise<readonly [number | null, number]> {
+  const wait = await verifier.turn('salesforce', AbortSignal.timeout(30_000));
+  return [wait, Number((await report())['rows_checked'])];
+}
+
+test('a share of the time is not exceeded, and the wait is left to the job', async () => {
+  await setUp(contacts(), 100);
+  await sync.stop();
+  // One that takes 300 ms has to be followed by as much of rest, which is longer than a turn waits.
+  api.hook = async () => {
+    await pool.query('SELECT pg_sleep(0.3)');
+  };
+  const verifier = newVerifier(worker, { intervalMs: hour, share: 0.5 });
+  expect(await turn(verifier)).toEqual([expect.toSatisfy((owed) => owed >= 299), 40]);
+  api.hook = () => {};
+  expect(await turn(verifier)).toEqual([null, 100]);
+});
+
+test('a turn ends in time, but never before it got on', async () => {
+  await setUp(contacts(), 100);
+  await sync.stop();
+  const verifier = newVerifier(worker, { intervalMs: hour, turnMs: 0 });
+  expect(await turn(verifier)).toEqual([0, 40]);
+  expect(await turn(verifier)).toEqual([0, 80]);
+  expect(await turn(verifier)).toEqual([null, 100]);
+  expect(await verifier.due()).toEqual([]);
+});
+
+test('a table whose API fails is left alone for a while, and keeps no other one waiting', async () => {
+  await setUp(contacts(), 20, [contacts({ name: 'zebras', object: 'Zebra' })]);
+  await sync.stop();
+  let asked = 0;
+  api.hook = (_what, _count) => {
+    asked += 1;
+    if (asked === 1) throw new Error('the API is away');
+  };
+  const verifier = newVerifier(worker, { intervalMs: hour, retryMs: hour });
+  await verifier.turn('salesforce', AbortSignal.timeout(30_000));
+  expect(asked).toBe(2);
+  await verifier.turn('salesforce', AbortSignal.timeout(30_000));
+  expect(asked).toBe(2);
+  expect(await verifier.due()).toEqual(['salesforce']);
+});
+
 test('is switched off by a share of 0', async () => {
   await setUp(contacts(), 5);
-  const pages = api.pages;
-  verify({ share: 0 });
-  await sync.stop();
-  await verifier?.stop();
-  expect(await report()).toEqual({});
-  expect(api.pages).toBeGreaterThanOrEqual(pages);
+  const { config } = parseConfig('{"sync":{"verify":{"share":0}}}', { file: 'test', environment: {} });
+  const registered: string[] = [];
+  const nothing = async (): Promise<void> => {};
+  const jobs = {
+    register: (task: string) => registered.push(task),
+    ...{ onDatabase: () => {}, add: nothing, ensure: nothing, start: nothing, stop: nothing },
+  };
+  const parts = { pool, catalog, sessions: new Map([['salesforce', api.session]]), worker, log: quiet };
+  expect(openVerifier({ ...parts, config, wake: nothing, jobs })).toBe(null);
+  expect(registered).toEqual([]);
 });
 
 test('one process checks the tables of a connection at a time', async () => {
   await setUp(contacts(), 20);
   const other = await takeLease(pool, { kind: 'test', onError: () => {} });
   await pool.query("INSERT INTO upwrite.verification_turns VALUES ('salesforce', $1)", [other.id]);
-  verify();
+  await verify();
   await pool.query('SELECT pg_sleep(0.2)');
   expect(await report()).toEqual({});
   await other.release();
@@ -254,7 +344,7 @@ test('a table that is paused is not compared, and keeps no other one waiting', a
   };
   await pauseTable(pool, name, 'maintenance');
   await corrupt("UPDATE salesforce.contacts SET email = 'wrong' WHERE id = 'c0003'");
-  verify();
+  await verify();
   await eventually(async () => ((await verified()).includes('zebras') ? true : undefined));
   expect(await verified()).toEqual(['zebras']);
   expect(await emails()).toMatchObject({ c0003: 'wrong' });
@@ -266,7 +356,7 @@ test('a table that is paused is not compared, and keeps no other one waiting', a
 
 test('what is not due costs nothing, and its connection is anybody’s', async () => {
   await setUp(contacts(), 20);
-  verify({ intervalMs: hour });
+  await verify({ intervalMs: hour });
   await passesDone(1);
   const state = async (): Promise<unknown> =>
     (

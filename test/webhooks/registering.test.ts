@@ -100,6 +100,10 @@ async function settled(at = port): Promise<readonly Hook[]> {
   return hooks;
 }
 
+async function none(): Promise<boolean> {
+  return (await upstream()).length === 0 && (await stored()).length === 0;
+}
+
 test('a restart and a second process register none twice', async () => {
   const first = await start();
   const hooks = await settled();
@@ -194,7 +198,7 @@ test('secrets under another key are of no use, and the hooks are made anew', asy
 test('switched off, they are taken back', async () => {
   await settled();
   await start({ connections: connections({ webhooks: false }) });
-  await waitFor('no hooks', async () => (await upstream()).length === 0 && (await stored()).length === 0);
+  await waitFor('no hooks', none);
 });
 
 test('without a public address as well', async () => {
@@ -209,7 +213,27 @@ test('without a public address as well', async () => {
   await start();
   await settled();
   await start({ port: null });
-  await waitFor('no hooks', async () => (await upstream()).length === 0 && (await stored()).length === 0);
+  await waitFor('no hooks', none);
+});
+
+test('a process that was started before the last one leaves hooks to that, and has them when that is gone', async () => {
+  await start({ keepInterval: 100 });
+  const hooks = await settled();
+  const later = await start({ port: null, keepInterval: 100 });
+  await waitFor('no hooks', none);
+  // Of the earlier one there are looks yet to come, until one has seen the later one.
+  await waitFor('the last look of the earlier one', async () => {
+    const found = await own.query('select from upwrite_jobs.jobs where key like $1', [`webhooks:%${addressOf(port)}`]);
+    return found.rowCount === 0;
+  });
+  expect(await stored()).toEqual([]);
+  expect(await upstream()).toEqual([]);
+  await later.stop();
+  running.splice(running.indexOf(later), 1);
+  const after = await settled();
+  for (const [index, { hook }] of after.entries()) expect(hook).not.toBe(hooks[index]?.hook);
+  await start({ port: null });
+  await waitFor('no hooks', none);
 });
 
 test('a hook of one’s own keeps others from being registered', async () => {

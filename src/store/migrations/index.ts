@@ -15,6 +15,7 @@ import type { Migration } from './migration.js';
 import { records } from './records.js';
 import { sync } from './sync.js';
 import { tables } from './tables.js';
+import { turns } from './turns.js';
 import { unfit } from './unfit.js';
 import { upserts } from './upserts.js';
 import { webhooks } from './webhooks.js';
@@ -35,6 +36,7 @@ export const migrations: readonly Migration[] = [
   held,
   worked,
   jobs,
+  turns,
 ];
 
 /**

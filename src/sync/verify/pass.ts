@@ -1,6 +1,7 @@
 /**
  * One pass of the truth check over a table: the API's full listing, page by page, each page compared with the rows here;
- * then the rows that were not listed. What seems wrong is looked at again when the sync has had its chance.
+ * then the rows that were not listed. What seems wrong is looked at again when the sync has had its chance. Where the pass
+ * stands is in the database after each step, the suspects too: whoever has the next turn goes on with it.
  */
 import type pg from 'pg';
 import { ident, qualified, type SyncedTable } from '../../catalog/index.js';
@@ -9,6 +10,7 @@ import { inTransaction, isPaused, type PassPosition, tables, verification } from
 import { pause } from '../pause.js';
 import { differing } from './compare.js';
 import { confirmAndMend } from './confirm.js';
+import type { Pacer } from './pacer.js';
 
 export interface PassContext {
   readonly pool: pg.Pool;
@@ -20,58 +22,67 @@ export interface PassContext {
   readonly pollMs: number;
   /** Has the sync of the table begin now. */
   readonly wake: () => Promise<void>;
-  /** Does something that asks the API, and then waits as long as the share of time that the check may take demands. */
-  paced<T>(work: () => Promise<T>): Promise<T>;
+  readonly pacer: Pacer;
 }
 
-/** Suspects that are looked at again together, and rows that are walked at once. */
+/** Rows that are read from the API, or walked, at once; and suspects from which on they are looked at again. */
 const batch = 100;
-/** More suspects than this in one go, and the rest is left to the next pass. */
-const mostSuspects = 5000;
+/** Suspects that wait together for the sync to go on. */
+const togetherAtMost = 500;
 
-/** Goes on with the pass to its end. Throws what the API or the database threw: the pass then goes on where it was. */
-export async function runPass(context: PassContext, start: PassPosition, signal: AbortSignal): Promise<void> {
+/**
+ * Goes on with the pass, to its end (true) or as long as the turn lasts. Throws what the API or the database threw: the
+ * pass then goes on where it was.
+ */
+export async function runPass(context: PassContext, start: PassPosition, signal: AbortSignal): Promise<boolean> {
   const { pool, table } = context;
-  let position = start;
-  if ((await verification.countKeys(pool, table.oid)) !== position.noted) {
+  let position: PassPosition | null = start;
+  if (!(await verification.isIntact(pool, table.oid))) {
     await verification.restart(pool, table.oid);
-    position = { cursor: null, listed: false, noted: 0 };
+    position = { cursor: null, listed: false };
   }
   if (!position.listed) position = await compareListing(context, position, signal);
-  await lookAgain(context, await unlisted(context, signal), signal);
+  if (position === null) return false;
+  if (!(await lookAtSuspects(context, 1, signal))) return false;
+  if (!(await walkUnlisted(context, position.cursor, signal))) return false;
   await verification.finish(pool, table.oid);
+  return true;
 }
 
-async function compareListing(context: PassContext, start: PassPosition, signal: AbortSignal): Promise<PassPosition> {
-  const { pool, table, session } = context;
+/** Answers null where the turn is over before the listing. */
+async function compareListing(
+  context: PassContext,
+  start: PassPosition,
+  signal: AbortSignal,
+): Promise<PassPosition | null> {
+  const { pool, table, session, pacer } = context;
   let position = start;
-  let suspects: string[] = [];
   const pages = session.pull(table.resource, start.cursor, signal)[Symbol.asyncIterator]();
   try {
-    for (;;) {
-      const next = await context.paced(() => pages.next());
+    while (!position.listed) {
+      if (!(await lookAtSuspects(context, batch, signal)) || !(await pacer.rest(signal))) return null;
+      const next = await pacer.meter(() => pages.next());
       signal.throwIfAborted();
       if (next.done === true) throw new Error('the listing ended without a last page');
-      const page = next.value;
-      suspects.push(...(await differing(pool, table, page.records)).map(({ key }) => key));
-      position = await notePage(context, position, page);
-      if (page.last || suspects.length >= batch) {
-        await lookAgain(context, suspects, signal);
-        suspects = [];
-      }
-      if (page.last) return position;
+      const suspects = await differing(pool, table, next.value.records);
+      position = await notePage(context, next.value, new Set(suspects.map(({ key }) => key)));
     }
+    return position;
   } finally {
     await pages.return?.();
   }
 }
 
-async function notePage({ pool, table }: PassContext, position: PassPosition, page: Page): Promise<PassPosition> {
+async function notePage(
+  { pool, table }: PassContext,
+  page: Page,
+  suspects: ReadonlySet<string>,
+): Promise<PassPosition> {
   const rows = (await tables.health(pool)).find((each) => each.tableOid === table.oid)?.expectedRows ?? null;
   return inTransaction(pool, async (client) => {
     const keys = page.records.map((record) => record.key);
-    const noted = position.noted + (await verification.noteKeys(client, table.oid, keys));
-    const next = { cursor: page.next, listed: page.last, noted };
+    await verification.noteKeys(client, table.oid, keys, suspects);
+    const next = { cursor: page.last ? null : page.next, listed: page.last };
     const estimate = rows ?? page.total ?? (await estimatedRows(client, table));
     await verification.advance(client, table.oid, { ...next, records: keys.length, rows: estimate });
     return next;
@@ -86,11 +97,18 @@ async function estimatedRows(client: pg.ClientBase, table: SyncedTable): Promise
   return Math.max(0, result.rows[0]?.n ?? 0);
 }
 
-/** Rows that the listing did not have: made since it went by, or not the API's. */
-async function unlisted({ pool, table }: PassContext, signal: AbortSignal): Promise<readonly string[]> {
+/**
+ * Looks again at rows that the listing did not have: made since it went by, or not the API's. Answers whether it came to
+ * their end.
+ */
+async function walkUnlisted(
+  context: PassContext,
+  cursor: PassPosition['cursor'],
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { pool, table, pacer } = context;
   const key = ident(table.resource.key);
-  const found: string[] = [];
-  let after = '';
+  let after = typeof cursor === 'string' ? cursor : '';
   for (;;) {
     signal.throwIfAborted();
     const result = await pool.query<{ key: string }>(
@@ -101,23 +119,40 @@ async function unlisted({ pool, table }: PassContext, signal: AbortSignal): Prom
       [table.oid, after],
     );
     const last = result.rows.at(-1);
-    if (last === undefined || found.length >= mostSuspects) return found;
-    found.push(...result.rows.map((row) => row.key));
+    if (last === undefined) return true;
+    if (!(await pacer.rest(signal))) return false;
+    await lookAgain(
+      context,
+      result.rows.map((row) => row.key),
+      signal,
+    );
     after = last.key;
+    await verification.walked(pool, table.oid, after);
+  }
+}
+
+/** Looks again at suspects as long as there are so many. Answers whether it came to that. */
+async function lookAtSuspects(context: PassContext, atLeast: number, signal: AbortSignal): Promise<boolean> {
+  const { pool, table, pacer } = context;
+  for (;;) {
+    const suspects = await verification.suspects(pool, table.oid, togetherAtMost);
+    if (suspects.length < atLeast) return true;
+    if (!(await pacer.rest(signal))) return false;
+    await lookAgain(context, suspects, signal);
+    await verification.clear(pool, table.oid, suspects);
   }
 }
 
 async function lookAgain(context: PassContext, suspects: readonly string[], signal: AbortSignal): Promise<void> {
-  if (suspects.length === 0) return;
-  const { table, session, log } = context;
+  const { table, session, log, pacer } = context;
   const seen: { readonly keys: readonly string[]; readonly answers: readonly (Rec | null)[] }[] = [];
   for (let at = 0; at < suspects.length; at += batch) {
     const keys = suspects.slice(at, at + batch);
-    seen.push({ keys, answers: await context.paced(() => session.read(table.resource, keys, signal)) });
+    seen.push({ keys, answers: await pacer.meter(() => session.read(table.resource, keys, signal)) });
   }
   await syncHasGoneOn(context, signal);
   for (const { keys, answers } of seen) {
-    const wrong = await context.paced(() => confirmAndMend(context, keys, answers, signal));
+    const wrong = await pacer.meter(() => confirmAndMend(context, keys, answers, signal));
     for (const { kind, key, columns } of wrong) {
       log.warn(
         { table: `${table.schema}.${table.name}`, kind, key, columns },
