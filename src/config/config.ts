@@ -1,6 +1,9 @@
 /** The configuration as the rest of Upwrite sees it: complete, checked, read-only. Durations are in milliseconds. */
 import type { DatabaseTarget } from './database.js';
 
+/** `auto`: busy connections without TLS are read and written past Node, where that can be; `always`: all without TLS. */
+export type DirectIo = 'auto' | 'always' | 'off';
+
 export interface ListenConfig {
   readonly host: string;
   readonly port: number;
@@ -8,6 +11,7 @@ export interface ListenConfig {
   readonly maxConnections: number;
   /** How long a client may take from connecting to being logged in. */
   readonly startupTimeout: number;
+  readonly directIo: DirectIo;
 }
 
 /** `disable`: no TLS is offered; `allow`: the client may use it; `require`: a client without it is refused. */

@@ -82,7 +82,7 @@ log: { level: debug, format: pretty }
   );
   expect(config).toEqual({
     file: '/etc/upwrite/upwrite.yaml',
-    listen: { host: '0.0.0.0', port: 7000, maxConnections: 1000, startupTimeout: 60_000 },
+    listen: { host: '0.0.0.0', port: 7000, maxConnections: 1000, startupTimeout: 60_000, directIo: 'auto' },
     database: {
       host: 'db',
       port: 5432,

@@ -57,6 +57,14 @@ const listenObject = z.strictObject({
   startupTimeout: duration('1s', '1h')
     .prefault('60s')
     .meta(meaning('Time that a client has from connecting to being logged in')),
+  directIo: z
+    .enum(['auto', 'always', 'off'])
+    .prefault('auto')
+    .meta(
+      meaning(
+        '`auto`: busy connections without TLS are read and written by system calls of Upwrite’s own, where it can (Linux with glibc, x64 or arm64); `always`: from the first byte after the login on; `off`: by Node alone',
+      ),
+    ),
 });
 
 const hostAndPort = 'must be host:port, or an object with host and port';

@@ -2,7 +2,7 @@
  * The database's side of a session. While nothing is intercepted, chunks go to the client as they came, and the headers
  * are hopped over only to keep the pipeline's state. During an interception, whole messages are handed out instead.
  */
-import type { Socket } from 'node:net';
+import type { SocketLink } from '../upstream/index.js';
 import { Back, FrameAssembler, firstMessage, type TransactionStatus } from '../wire/index.js';
 import { backendCounts, type Pipeline } from './pipeline.js';
 
@@ -24,7 +24,7 @@ export interface BackendEvents {
 }
 
 export class BackendPump {
-  readonly #client: Socket;
+  readonly #client: SocketLink;
   readonly #pipeline: Pipeline;
   readonly #events: BackendEvents;
   /** Body bytes of the current message that are still to come. */
@@ -37,10 +37,15 @@ export class BackendPump {
   /** Somebody waits for progress. */
   watching = false;
 
-  constructor(client: Socket, pipeline: Pipeline, events: BackendEvents) {
+  constructor(client: SocketLink, pipeline: Pipeline, events: BackendEvents) {
     this.#client = client;
     this.#pipeline = pipeline;
     this.#events = events;
+  }
+
+  /** Somebody else than the client has what comes, or waits for it. */
+  get engaged(): boolean {
+    return this.watching || this.#capture !== null;
   }
 
   /** From the next message boundary on, hands messages to `receive` instead of the client. */
@@ -157,12 +162,12 @@ export class BackendPump {
       this.#skip -= take;
       rest = rest.subarray(take);
     }
-    return rest.length === 0 ? !this.#client.writableNeedDrain : this.#handOut(rest);
+    return rest.length === 0 ? !this.#client.socket.writableNeedDrain : this.#handOut(rest);
   }
 
   #handOut(chunk: Buffer): boolean {
     let rest = this.#assembler.push(chunk);
-    if (rest === null) return !this.#client.writableNeedDrain;
+    if (rest === null) return !this.#client.socket.writableNeedDrain;
     for (let message = firstMessage(rest); message !== null; message = firstMessage(rest)) {
       rest = rest.subarray(message.length);
       this.#account(message);
@@ -170,7 +175,7 @@ export class BackendPump {
       if (this.#capture === null) return rest.length === 0 || this.push(rest);
     }
     this.#assembler.keep(rest);
-    return !this.#client.writableNeedDrain;
+    return !this.#client.socket.writableNeedDrain;
   }
 
   #account(message: Buffer): void {

@@ -2,7 +2,7 @@
  * The client's side of a session. Chunks go to the database as they came; headers are hopped over to check lengths and to
  * keep the pipeline's state. Only a Query or Parse is looked at, and whatever else the interceptor asks to follow.
  */
-import type { Socket } from 'node:net';
+import type { SocketLink } from '../upstream/index.js';
 import { Front, maxFrontendLength } from '../wire/index.js';
 import { frontendCounts, type Pipeline } from './pipeline.js';
 
@@ -30,8 +30,8 @@ export interface ClientEvents {
 }
 
 export interface ClientPumpOptions {
-  readonly client: Socket;
-  readonly backend: Socket;
+  readonly client: SocketLink;
+  readonly backend: SocketLink;
   readonly pipeline: Pipeline;
   readonly interceptor: Interceptor | null;
   readonly events: ClientEvents;
@@ -59,6 +59,11 @@ export class ClientPump {
   /** COPY data of the client goes through during an interception. */
   get copying(): boolean {
     return this.#copyEnded !== null;
+  }
+
+  /** A verdict is awaited. */
+  get deciding(): boolean {
+    return this.#deciding;
   }
 
   /** Something of the last chunk is still needed. */
@@ -159,7 +164,7 @@ export class ClientPump {
         }
         this.#deciding = false;
         const flowing = this.#heldBytes === 0 || this.#process(this.#takeHeld());
-        if (!this.#deciding && (flowing || !backend.writableNeedDrain)) client.resume();
+        if (!this.#deciding && (flowing || !backend.socket.writableNeedDrain)) client.resume();
       },
       (error: unknown) => {
         this.#dead = true;

@@ -1,9 +1,8 @@
 /** The TCP server: accepts, greets, relays the login, runs sessions, routes cancels, drains. */
 import net from 'node:net';
 import { FaultError, fault } from '../errors/index.js';
-import { connectDatabase, forwardCancel, type SocketLink } from '../upstream/index.js';
+import { adoptSocket, connectDatabase, forwardCancel, type SocketLink, useDirectIo } from '../upstream/index.js';
 import { errorResponse } from '../wire/index.js';
-import { clientLink } from './client-link.js';
 import { greet, refuseWith } from './greeting.js';
 import { relayLogin } from './login.js';
 import type { ProxyOptions } from './options.js';
@@ -20,6 +19,10 @@ export interface Proxy {
 
 /** Starts listening. Rejects with an Error that says what to do when the address cannot be bound. */
 export async function startProxy(options: ProxyOptions): Promise<Proxy> {
+  if (options.directIo !== 'off') {
+    const isDirect = await useDirectIo();
+    options.log.debug({ isDirect }, isDirect ? 'busy connections are read directly' : 'connections are read by Node');
+  }
   const acceptor = new Acceptor(options);
   const server = net.createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: true, keepAlive: true });
   server.on('connection', (socket) => void acceptor.accept(socket));
@@ -163,7 +166,7 @@ class Acceptor {
       return null;
     }
     return new Session({
-      clientLink: clientLink(client),
+      clientLink: adoptSocket(client),
       link,
       login,
       options,

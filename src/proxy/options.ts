@@ -23,6 +23,8 @@ export interface ProxyOptions {
   readonly maxConnections: number;
   /** Milliseconds that a client has for TLS, start-up packet and login together. */
   readonly startupTimeout: number;
+  /** Which connections are read and written past Node, where that can be; default `auto`: those that are busy. */
+  readonly directIo?: 'auto' | 'always' | 'off';
   /** Milliseconds that a running statement has to end when the proxy is drained. */
   readonly grace: number;
   /** Bytes of the longest statement that is looked at; a longer one passes unseen and the guard stands behind it. */

@@ -63,7 +63,7 @@ export class Session {
     this.#backend = backend;
     this.keyData = login.keyData;
     this.#settings = new ClientSettings(login.parameters);
-    this.#backendPump = new BackendPump(client, this.#pipeline, {
+    this.#backendPump = new BackendPump(clientLink, this.#pipeline, {
       parameter: (name, value) => this.#settings.changed(name, value),
       ready: () => this.#ready(),
       progress: () => this.#progress(),
@@ -85,8 +85,8 @@ export class Session {
       );
     }
     this.#clientPump = new ClientPump({
-      client,
-      backend,
+      client: clientLink,
+      backend: link,
       pipeline: this.#pipeline,
       interceptor: this.#interception,
       maxInspected: options.maxInspected,
@@ -108,16 +108,23 @@ export class Session {
     return new Promise((resolve) => {
       this.#onClosed = resolve;
       link.receive((chunk) => {
+        const { engaged } = this.#backendPump;
         const flowing = this.#backendPump.push(chunk);
         if (client.writableLength > 0) link.keep();
+        if (engaged || this.#draining) link.yield();
         return flowing;
       });
       client.on('drain', () => link.resume());
       clientLink.receive((chunk) => {
         const flowing = this.#clientPump.push(chunk);
         if (backend.writableLength > 0 || this.#clientPump.holding) clientLink.keep();
+        if (this.#clientPump.deciding) clientLink.yield();
         return flowing;
       });
+      const { directIo = 'auto' } = this.#options;
+      if (directIo !== 'off') {
+        for (const each of [link, clientLink]) each.allowDirect(directIo);
+      }
       backend.on('drain', () => {
         if (this.#interception?.busy !== true || this.#clientPump.copying) client.resume();
       });
@@ -234,6 +241,7 @@ export class Session {
   /** The database's answers to what came before go to the client first, unless they keep it waiting. */
   #violated(what: string, unfinished: boolean): void {
     const end = (): void => this.#end(fault('protocol_violation', { params: { what } }));
+    this.#clientLink.yield();
     if (this.#pipeline.copyIn || (!unfinished && this.#pipeline.idle)) {
       end();
       return;
@@ -255,6 +263,7 @@ export class Session {
   #end(why: Fault): void {
     const client = this.#client;
     const backend = this.#backend;
+    this.#link.yield();
     if (!client.destroyed && client.writable) client.end(errorResponse(why, 'FATAL'));
     backend.destroy();
   }

@@ -3,6 +3,7 @@ import net from 'node:net';
 import tls from 'node:tls';
 import { serialize } from 'pg-protocol';
 import { raise } from '../errors/index.js';
+import { adoptSocket } from './adopt.js';
 import { SocketLink } from './link.js';
 import { type DatabaseTarget, socketPath } from './target.js';
 
@@ -19,7 +20,7 @@ export async function connectDatabase(target: DatabaseTarget): Promise<SocketLin
   const socket = await openSocket(target, null);
   const answer = await askForTls(socket, target);
   if (answer === 'S') return link.attach(await startTls(socket, target), 'events');
-  if (mode === 'prefer') return link.attach(socket, 'events');
+  if (mode === 'prefer') return adoptSocket(socket);
   socket.destroy();
   return raise('database_unreachable', { params: { what: `it does not support TLS, and sslmode is ${mode}` } });
 }

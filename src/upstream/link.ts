@@ -1,57 +1,68 @@
 /**
- * One side of a session as the pumps read it. Where nothing lies between (no TLS), it is read into one buffer of its own
- * again and again, which saves an allocation of 64 KiB for each chunk: under load that is half of the work that JavaScript
- * has with it. The buffer is small while a session is, and grows under a stream.
+ * One side of a session as the pumps read and write it. Where nothing lies between (no TLS), it is read into one buffer of
+ * its own again and again, which saves an allocation of 64 KiB for each chunk: under load that is half of the work that
+ * JavaScript has with it. Where it has much to read, it is read by the direct poll.
  * Source: Node.js documentation, `net.connect`, option `onread`.
  */
 import type net from 'node:net';
+import { performance } from 'node:perf_hooks';
+import { DirectPoll, type Pollable } from './direct-poll.js';
+import { ReadBuffer } from './read-buffer.js';
+import { type HandledSocket, hasHandle, type SocketHandle } from './socket-handle.js';
 
 /** Takes a chunk that is only good until the call returns, unless the link's `keep` is called. False stops reading. */
 export type Receiver = (chunk: Buffer) => boolean;
 
-/** Bytes of the buffer: at first, at most, and how many times as many it becomes when a read fills it. */
-const smallest = 1024;
-const largest = 65_536;
-const growth = 8;
-/** After so many reads in a row that would have fitted into a quarter of it, the buffer shrinks again. */
-const smallReads = 32;
+/** So many reads within so many milliseconds make a connection busy, by what is asked for. */
+const busyReads = { auto: 8, always: 1 };
+const busyMs = 1000;
 
 const ignore: Receiver = () => true;
 
-export class SocketLink {
+/** The poll of this process; null: everything is left to Node. */
+let poll: DirectPoll | null = null;
+
+/** Has links be read by a poll of their own when they are busy. Answers whether there is one here. */
+export async function useDirectIo(): Promise<boolean> {
+  poll ??= await DirectPoll.open();
+  return poll !== null;
+}
+
+export class SocketLink implements Pollable {
   #socket: net.Socket | null = null;
   #receive: Receiver = ignore;
-  #buffer: Buffer = Buffer.allocUnsafeSlow(smallest);
-  /** The last chunk, as a view of the buffer: much traffic comes in equal pieces. */
-  #chunk: Buffer = this.#buffer;
-  #small = 0;
   #how: 'onread' | 'events' = 'events';
+  /** What Node reads into; it has it until it has read. */
+  readonly #buffer = new ReadBuffer();
+  /** What the poll reads into: null, unless it has the link. */
+  #busyBuffer: ReadBuffer | null = null;
+  /** Where the chunk at hand is. */
+  #current = this.#buffer;
+  /** Null where the link is left to Node. */
+  #poll: DirectPoll | null = null;
+  #handled: HandledSocket | null = null;
+  #handle: SocketHandle | null = null;
+  fd = -1;
+  #busyReads = 0;
+  /** Reads by Node since a moment. */
+  #reads = 0;
+  #readsSince = 0;
 
   /** The `onread` option for the socket that this link is going to be of. Node asks for a buffer after each callback. */
   readonly onread = {
-    buffer: (): Buffer => this.#buffer,
+    buffer: (): Buffer => this.#buffer.bytes,
     callback: (bytes: number): boolean => {
-      const { length } = this.#buffer;
-      if (bytes !== this.#chunk.length) this.#chunk = this.#buffer.subarray(0, bytes);
-      const flowing = this.#receive(this.#chunk);
-      if (bytes === length && length < largest) this.#resize(length * growth);
-      else if (length > smallest && bytes * 4 <= length) {
-        this.#small++;
-        if (this.#small >= smallReads) this.#resize(length / growth);
-      } else this.#small = 0;
-      if (!flowing) this.pause();
+      this.#deliver(this.#buffer, bytes);
+      if (this.#poll !== null) this.#countRead(this.#poll);
       return true;
     },
   };
 
-  #resize(length: number): void {
-    this.#renew(length);
-    this.#small = 0;
-  }
-
-  #renew(length: number): void {
-    this.#buffer = Buffer.allocUnsafeSlow(length);
-    this.#chunk = this.#buffer;
+  #deliver(buffer: ReadBuffer, bytes: number): void {
+    this.#current = buffer;
+    const flowing = this.#receive(buffer.chunk(bytes));
+    buffer.adapt(bytes);
+    if (!flowing) this.pause();
   }
 
   /** Ties the link to its socket; `events` where the socket is not read through `onread`. */
@@ -79,14 +90,85 @@ export class SocketLink {
 
   /** Whoever still needs the chunk at hand (a socket that has not written it out) keeps it; reading goes on elsewhere. */
   keep(): void {
-    if (this.#how === 'onread') this.#renew(this.#buffer.length);
+    if (this.#how === 'onread') this.#current.renew();
   }
 
   pause(): void {
+    this.#leavePoll();
     this.socket.pause();
   }
 
   resume(): void {
     this.socket.resume();
   }
+
+  /** Writes a chunk behind what was written before. False asks to wait for the socket's `drain`. */
+  write(chunk: Buffer): boolean {
+    const socket = this.#handled;
+    if (socket === null || socket._handle !== this.#handle || socket.writableLength > 0)
+      return this.socket.write(chunk);
+    const sent = this.#poll?.system.write(this.fd, chunk) ?? 0;
+    if (sent === chunk.length) return true;
+    this.yield();
+    return socket.write(sent > 0 ? chunk.subarray(sent) : chunk);
+  }
+
+  /** From now on the poll may have it: its receiver calls `yield` where it leaves something for later. */
+  allowDirect(which: keyof typeof busyReads): void {
+    const socket = this.socket;
+    if (this.#how !== 'onread' || poll === null || !hasHandle(socket)) return;
+    this.#busyReads = busyReads[which];
+    this.#poll = poll;
+    this.#handled = socket;
+    this.#handle = socket._handle;
+    this.fd = socket._handle.fd;
+  }
+
+  /** Something is left for later, a promise for example: nothing more is read by the poll before Node has done it. */
+  yield(): void {
+    this.#poll?.yield();
+  }
+
+  /** Called by the poll: there is something to read. */
+  read(): void {
+    const buffer = this.#busyBuffer;
+    const bytes = buffer !== null && this.#isReadable() ? (this.#poll?.system.read(this.fd, buffer.bytes) ?? 0) : 0;
+    if (buffer !== null && bytes > 0) this.#deliver(buffer, bytes);
+    else this.giveBack();
+  }
+
+  /** Called by the poll: Node reads it again, if it is open and wants to be read. */
+  giveBack(): void {
+    this.#leavePoll();
+    if (this.#isReadable()) this.#handle?.readStart();
+  }
+
+  #countRead(busy: DirectPoll): void {
+    const now = performance.now();
+    if (now - this.#readsSince > busyMs) {
+      this.#readsSince = now;
+      this.#reads = 0;
+    }
+    this.#reads++;
+    // What is still to be written needs Node's loop to watch the socket.
+    if (this.#reads < this.#busyReads || this.socket.writableLength > 0 || !this.#isReadable()) return;
+    this.#busyBuffer = new ReadBuffer();
+    this.socket.once('close', this.#leavePoll);
+    this.#handle?.readStop();
+    busy.take(this);
+  }
+
+  /** Whether it is open, and wants to be read. */
+  #isReadable(): boolean {
+    const handle = this.#handle;
+    return handle !== null && this.#handled?._handle === handle && handle.reading;
+  }
+
+  readonly #leavePoll = (): void => {
+    if (this.#busyBuffer === null) return;
+    this.#busyBuffer = null;
+    this.#reads = 0;
+    this.socket.off('close', this.#leavePoll);
+    this.#poll?.leave(this);
+  };
 }

@@ -12,17 +12,19 @@ import { allowed, differences } from './differences.js';
 
 let cluster: Cluster;
 let proxy: UnderTest;
+/** The same, past Node from the first byte on. */
+let past: UnderTest;
 let control: pg.Client;
 
 beforeAll(async () => {
   cluster = await startCluster();
-  proxy = await startUnderTest(cluster);
+  [proxy, past] = await Promise.all([startUnderTest(cluster), startUnderTest(cluster, { directIo: 'always' })]);
   control = await cluster.connect();
 }, 120_000);
 
 afterAll(async () => {
   await control?.end();
-  await proxy?.stop();
+  await Promise.all([proxy?.stop(), past?.stop()]);
   await cluster?.stop();
 });
 
@@ -48,6 +50,7 @@ for (const [area, cases] of Object.entries(areas)) {
         const proxied = await transcribe(subject, proxy, context);
         expect(direct.length, 'the case reads something').toBeGreaterThan(0);
         expect(proxied).toEqual(expected(subject, direct));
+        expect(await transcribe(subject, past, context)).toEqual(expected(subject, direct));
       },
       90_000,
     );

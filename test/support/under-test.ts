@@ -30,6 +30,8 @@ export interface UnderTestOptions {
   readonly config?: string;
   /** Overrides the choice of the environment. */
   readonly kind?: string;
+  /** `upwrite` only: which connections are read past Node. */
+  readonly directIo?: 'auto' | 'always' | 'off';
   /** `upwrite` and `room` only: reach the database by its Unix socket. */
   readonly unixSocket?: boolean;
 }
@@ -68,7 +70,8 @@ async function startUpwrite(cluster: Cluster, options: UnderTestOptions): Promis
       ? `postgres://postgres@/battery?host=${encodeURIComponent(cluster.socketDirectory)}&port=${cluster.port}`
       : `postgres://postgres@${cluster.host}:${cluster.port}/battery?sslmode=disable`;
   const tls = `tls:\n  cert: ${cluster.tls.cert}\n  key: ${cluster.tls.key}\n`;
-  await writeFile(file, `listen: 127.0.0.1:${port}\ndatabase: ${database}\n${tls}${options.config ?? ''}`);
+  const listen = `listen: { host: 127.0.0.1, port: ${port}, directIo: ${options.directIo ?? 'auto'} }\n`;
+  await writeFile(file, `${listen}database: ${database}\n${tls}${options.config ?? ''}`);
   // As the installed command starts it: the flag is in its first line.
   const args = ['--max-semi-space-size=2', built('src/main.js'), 'start', '--config', file];
   const proxy = named('upwrite', port, await startChild(process.execPath, args, { port }));

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { clientLink } from './client-link.js';
+import { adoptSocket } from './adopt.js';
 
 let server: net.Server;
 let client: net.Socket;
@@ -26,7 +26,7 @@ afterEach(() => {
 });
 
 /** What comes, as one text, until `length` characters are there. */
-function received(link: ReturnType<typeof clientLink>, length: number, chunks: Buffer[] = []): Promise<string> {
+function received(link: ReturnType<typeof adoptSocket>, length: number, chunks: Buffer[] = []): Promise<string> {
   return new Promise((resolve) => {
     link.receive((chunk) => {
       chunks.push(Buffer.from(chunk));
@@ -39,7 +39,7 @@ function received(link: ReturnType<typeof clientLink>, length: number, chunks: B
 }
 
 test('an idle socket is read into one buffer, which grows under a stream', async () => {
-  const link = clientLink(accepted);
+  const link = adoptSocket(accepted);
   // Were it not so, this Node hides a socket's handle, and every read would cost an allocation again.
   expect(link.socket).not.toBe(accepted);
   const buffers = new Set<ArrayBufferLike>();
@@ -64,7 +64,7 @@ test('an idle socket is read into one buffer, which grows under a stream', async
 });
 
 test('what is kept stays as it was when more comes', async () => {
-  const link = clientLink(accepted);
+  const link = adoptSocket(accepted);
   const kept: Buffer[] = [];
   const two = new Promise<void>((resolve) => {
     link.receive((chunk) => {
@@ -82,7 +82,7 @@ test('what is kept stays as it was when more comes', async () => {
 });
 
 test('the server knows when the connection has ended, and both ends see each other half', async () => {
-  const link = clientLink(accepted);
+  const link = adoptSocket(accepted);
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   link.receive(() => true);
   link.resume();
@@ -96,7 +96,7 @@ test('the server knows when the connection has ended, and both ends see each oth
 });
 
 test('nothing comes while it is paused', async () => {
-  const link = clientLink(accepted);
+  const link = adoptSocket(accepted);
   let bytes = 0;
   const first = new Promise<void>((resolve) => {
     link.receive((chunk) => {
@@ -122,7 +122,7 @@ test('a socket on which something is under way is read by events, and loses noth
   await early;
   accepted.pause();
   accepted.unshift(Buffer.from('early'));
-  const link = clientLink(accepted);
+  const link = adoptSocket(accepted);
   expect(link.socket).toBe(accepted);
   const text = received(link, 9);
   client.write('late');
@@ -131,7 +131,7 @@ test('a socket on which something is under way is read by events, and loses noth
 
 test('an error of the connection reaches who listened before', async () => {
   const error = new Promise<Error>((resolve) => accepted.once('error', resolve));
-  const link = clientLink(accepted);
+  const link = adoptSocket(accepted);
   link.receive(() => true);
   link.resume();
   link.socket.destroy(new Error('lost'));

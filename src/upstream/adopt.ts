@@ -1,15 +1,15 @@
 /**
- * A client's connection as a link with a buffer of its own. Node gives an accepted socket no `onread`, which only who
- * connects can ask for; so the socket's handle is put under a new socket that has it. Between bare pipes that was worth a
- * tenth of one client's transactions. Where the handle is not as expected (TLS, another runtime), or anything is under way
- * on the socket, it is read by events, which every socket has. Such a socket that is paused is not read at all, so that its
- * end is not noticed either.
+ * A connection that is there already as a link with a buffer of its own: an accepted one, or one that was asked for TLS.
+ * Node gives `onread` to who connects alone; so the socket's handle is put under a new socket that has it. Between bare
+ * pipes that was worth a tenth of one client's transactions. Where the handle is not as expected (TLS, another runtime), or
+ * anything is under way on the socket, it is read by events, which every socket has. Such a socket that is paused is not
+ * read at all, so that its end is not noticed either.
  */
 import net from 'node:net';
-import { SocketLink } from '../upstream/index.js';
+import { SocketLink } from './link.js';
 
-/** The link to a client whose login is over. Its socket may be another one; the one given is then not to be used again. */
-export function clientLink(accepted: net.Socket): SocketLink {
+/** The link of a socket. Its own may be another one; the one given is then not to be used again. */
+export function adoptSocket(accepted: net.Socket): SocketLink {
   const link = new SocketLink();
   const handle = idle(accepted) ? takeHandle(accepted) : null;
   if (handle === null) return link.attach(accepted, 'events');

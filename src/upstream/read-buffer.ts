@@ -1,0 +1,47 @@
+/** A buffer that a connection is read into again and again: small while its traffic is, and larger under a stream. */
+
+/** Bytes of the buffer: at first, at most, and how many times as many it becomes when a read fills it. */
+const smallest = 1024;
+const largest = 65_536;
+const growth = 8;
+/** After so many reads in a row that would have fitted into a quarter of it, the buffer shrinks again. */
+const smallReads = 32;
+
+export class ReadBuffer {
+  /** What is read into next. */
+  bytes: Buffer = Buffer.allocUnsafeSlow(smallest);
+  /** The last chunk, as a view of the buffer: much traffic comes in equal pieces. */
+  #chunk: Buffer = this.bytes;
+  #small = 0;
+
+  /** What a read of so many bytes has brought, until the next one. */
+  chunk(bytes: number): Buffer {
+    if (bytes !== this.#chunk.length) this.#chunk = this.bytes.subarray(0, bytes);
+    return this.#chunk;
+  }
+
+  /** A read of so many bytes is over: how large the buffer is goes by them. */
+  adapt(bytes: number): void {
+    const { length } = this.bytes;
+    if (bytes === length && length < largest) this.#resize(length * growth);
+    else if (length > smallest && bytes * 4 <= length) {
+      this.#small++;
+      if (this.#small >= smallReads) this.#resize(length / growth);
+    } else this.#small = 0;
+  }
+
+  /** Somebody keeps the last chunk: what comes next is read into another buffer. */
+  renew(): void {
+    this.#allocate(this.bytes.length);
+  }
+
+  #resize(length: number): void {
+    this.#allocate(length);
+    this.#small = 0;
+  }
+
+  #allocate(length: number): void {
+    this.bytes = Buffer.allocUnsafeSlow(length);
+    this.#chunk = this.bytes;
+  }
+}
