@@ -106,6 +106,7 @@ export class ClientPump {
   #process(chunk: Buffer): boolean {
     const { pipeline, interceptor } = this.#options;
     const end = chunk.length;
+    let following = interceptor?.following === true;
     let sent = 0;
     let at = Math.min(this.#skip, end);
     this.#skip -= at;
@@ -115,9 +116,10 @@ export class ClientPump {
       const most = maxFrontendLength(type);
       if (length < 4 || length > most) return this.#violation(chunk, sent, at, type, most);
       const next = at + 1 + length;
-      if (interceptor !== null && this.#wants(type, interceptor.following)) {
+      if (interceptor !== null && this.#wants(type, following)) {
         if (next <= end) {
           const verdict = interceptor.inspect(type, chunk.subarray(at, next));
+          following = interceptor.following;
           if (verdict !== 'pass') {
             this.#forward(chunk, sent, at);
             if (verdict !== 'consumed') return this.#wait(verdict, chunk, at, next);

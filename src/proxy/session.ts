@@ -110,14 +110,14 @@ export class Session {
       link.receive((chunk) => {
         const { engaged } = this.#backendPump;
         const flowing = this.#backendPump.push(chunk);
-        if (client.writableLength > 0) link.keep();
+        if (!clientLink.copies && client.writableLength > 0) link.keep();
         if (engaged || this.#draining) link.yield();
         return flowing;
       });
       client.on('drain', () => link.resume());
       clientLink.receive((chunk) => {
         const flowing = this.#clientPump.push(chunk);
-        if (backend.writableLength > 0 || this.#clientPump.holding) clientLink.keep();
+        if (this.#clientPump.holding || (!link.copies && backend.writableLength > 0)) clientLink.keep();
         if (this.#clientPump.deciding) clientLink.yield();
         return flowing;
       });

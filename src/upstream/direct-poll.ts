@@ -9,20 +9,21 @@
  */
 import net from 'node:net';
 import { performance } from 'node:perf_hooks';
+import { ReadBuffer } from './read-buffer.js';
 import { openSystemCalls, type SystemCalls } from './system-calls.js';
 
 /** A connection that can be busy. */
 export interface Pollable {
   readonly fd: number;
   /** There is something to read. */
-  read(): void;
+  read(poll: DirectPoll): void;
   /** It is to be read by Node's loop again. */
   giveBack(): void;
 }
 
 /** Milliseconds without anything to read after which connections are no longer busy. */
 const quietMs = 50;
-/** Milliseconds after which Node's loop has its turn, if there is always something to read; and waits between looks at the clock. */
+/** Milliseconds after which Node's loop has its turn, if there is always something to read; waits between looks at the clock. */
 const longestBurst = 5;
 const waitsPerLook = 4;
 
@@ -30,6 +31,8 @@ const wakeByte = new Uint8Array(1);
 
 export class DirectPoll {
   readonly system: SystemCalls;
+  /** What connections are read into, one after the other: it stays in the processor's cache, as theirs would not. */
+  readonly buffer = new ReadBuffer(8192);
   readonly #poll: number;
   /** Written to in order to be called by Node's loop, when it has done everything else. */
   readonly #wake: number;
@@ -45,7 +48,7 @@ export class DirectPoll {
     this.#poll = system.poll();
     const [reading, writing] = system.pipe();
     this.#wake = writing;
-    system.watch(this.#poll, system.loopFd);
+    if (!system.watch(this.#poll, system.loopFd)) throw new Error('the loop of Node cannot be watched');
     const buffer = new Uint8Array(64);
     const onread = { buffer, callback: () => this.#called() };
     const options = { fd: reading, readable: true, writable: false, onread };
@@ -58,7 +61,11 @@ export class DirectPoll {
   /** Null where the system has none. */
   static async open(): Promise<DirectPoll | null> {
     const system = await openSystemCalls();
-    return system === null ? null : new DirectPoll(system);
+    try {
+      return system === null ? null : new DirectPoll(system);
+    } catch {
+      return null;
+    }
   }
 
   /** Takes a connection that Node's loop has just been told not to read. */
@@ -66,10 +73,14 @@ export class DirectPoll {
     const { fd } = connection;
     // Node's loop forgets it only when it comes upon it again, and until then it would wake us for nothing.
     this.system.unwatch(this.system.loopFd, fd);
-    this.system.watch(this.#poll, fd);
+    if (!this.system.watch(this.#poll, fd)) {
+      connection.giveBack();
+      return;
+    }
     // One that was closed and has not been told yet can have had the same descriptor.
     if (this.#byFd[fd] === undefined) this.#busy++;
     this.#byFd[fd] = connection;
+    this.#lastRead = performance.now();
     this.#await();
   }
 
@@ -132,7 +143,7 @@ export class DirectPoll {
       }
       const connection = this.#byFd[fd];
       if (connection === undefined) continue;
-      if (system.canRead(i)) connection.read();
+      if (system.canRead(i)) connection.read(this);
       else connection.giveBack();
     }
     return isLoopReady;

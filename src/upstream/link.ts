@@ -7,7 +7,7 @@
 import type net from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { DirectPoll, type Pollable } from './direct-poll.js';
-import { ReadBuffer } from './read-buffer.js';
+import { largest, ReadBuffer } from './read-buffer.js';
 import { type HandledSocket, hasHandle, type SocketHandle } from './socket-handle.js';
 
 /** Takes a chunk that is only good until the call returns, unless the link's `keep` is called. False stops reading. */
@@ -34,8 +34,8 @@ export class SocketLink implements Pollable {
   #how: 'onread' | 'events' = 'events';
   /** What Node reads into; it has it until it has read. */
   readonly #buffer = new ReadBuffer();
-  /** What the poll reads into: null, unless it has the link. */
-  #busyBuffer: ReadBuffer | null = null;
+  /** What the poll reads into while it is a stream: for other traffic it has one buffer for all. */
+  #stream: ReadBuffer | null = null;
   /** Where the chunk at hand is. */
   #current = this.#buffer;
   /** Null where the link is left to Node. */
@@ -43,6 +43,8 @@ export class SocketLink implements Pollable {
   #handled: HandledSocket | null = null;
   #handle: SocketHandle | null = null;
   fd = -1;
+  /** The poll has it. */
+  #isBusy = false;
   #busyReads = 0;
   /** Reads by Node since a moment. */
   #reads = 0;
@@ -88,6 +90,11 @@ export class SocketLink implements Pollable {
     this.#receive = receiver;
   }
 
+  /** Whether `write` copies what it cannot write at once, so that nobody need keep the chunk for it. */
+  get copies(): boolean {
+    return this.#handled !== null;
+  }
+
   /** Whoever still needs the chunk at hand (a socket that has not written it out) keeps it; reading goes on elsewhere. */
   keep(): void {
     if (this.#how === 'onread') this.#current.renew();
@@ -105,12 +112,12 @@ export class SocketLink implements Pollable {
   /** Writes a chunk behind what was written before. False asks to wait for the socket's `drain`. */
   write(chunk: Buffer): boolean {
     const socket = this.#handled;
-    if (socket === null || socket._handle !== this.#handle || socket.writableLength > 0)
-      return this.socket.write(chunk);
-    const sent = this.#poll?.system.write(this.fd, chunk) ?? 0;
+    if (socket === null) return this.socket.write(chunk);
+    const isOpen = socket._handle === this.#handle && socket.writableLength === 0;
+    const sent = isOpen ? (this.#poll?.system.write(this.fd, chunk) ?? 0) : 0;
     if (sent === chunk.length) return true;
     this.yield();
-    return socket.write(sent > 0 ? chunk.subarray(sent) : chunk);
+    return socket.write(Buffer.from(sent > 0 ? chunk.subarray(sent) : chunk));
   }
 
   /** From now on the poll may have it: its receiver calls `yield` where it leaves something for later. */
@@ -130,11 +137,21 @@ export class SocketLink implements Pollable {
   }
 
   /** Called by the poll: there is something to read. */
-  read(): void {
-    const buffer = this.#busyBuffer;
-    const bytes = buffer !== null && this.#isReadable() ? (this.#poll?.system.read(this.fd, buffer.bytes) ?? 0) : 0;
-    if (buffer !== null && bytes > 0) this.#deliver(buffer, bytes);
-    else this.giveBack();
+  read({ system, buffer: common }: DirectPoll): void {
+    const buffer = this.#stream ?? common;
+    const bytes = this.#isReadable() ? system.read(this.fd, buffer.bytes) : 0;
+    if (bytes <= 0) {
+      this.giveBack();
+      return;
+    }
+    if (buffer === common && bytes === buffer.bytes.length) this.#stream = new ReadBuffer(largest);
+    this.#current = buffer;
+    const flowing = this.#receive(buffer.chunk(bytes));
+    if (buffer !== common) {
+      buffer.adapt(bytes);
+      if (buffer.bytes.length <= common.bytes.length) this.#stream = null;
+    }
+    if (!flowing) this.pause();
   }
 
   /** Called by the poll: Node reads it again, if it is open and wants to be read. */
@@ -152,7 +169,7 @@ export class SocketLink implements Pollable {
     this.#reads++;
     // What is still to be written needs Node's loop to watch the socket.
     if (this.#reads < this.#busyReads || this.socket.writableLength > 0 || !this.#isReadable()) return;
-    this.#busyBuffer = new ReadBuffer();
+    this.#isBusy = true;
     this.socket.once('close', this.#leavePoll);
     this.#handle?.readStop();
     busy.take(this);
@@ -165,8 +182,9 @@ export class SocketLink implements Pollable {
   }
 
   readonly #leavePoll = (): void => {
-    if (this.#busyBuffer === null) return;
-    this.#busyBuffer = null;
+    if (!this.#isBusy) return;
+    this.#isBusy = false;
+    this.#stream = null;
     this.#reads = 0;
     this.socket.off('close', this.#leavePoll);
     this.#poll?.leave(this);

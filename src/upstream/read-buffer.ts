@@ -2,17 +2,22 @@
 
 /** Bytes of the buffer: at first, at most, and how many times as many it becomes when a read fills it. */
 const smallest = 1024;
-const largest = 65_536;
+export const largest = 65_536;
 const growth = 8;
 /** After so many reads in a row that would have fitted into a quarter of it, the buffer shrinks again. */
 const smallReads = 32;
 
 export class ReadBuffer {
   /** What is read into next. */
-  bytes: Buffer = Buffer.allocUnsafeSlow(smallest);
+  bytes: Buffer;
   /** The last chunk, as a view of the buffer: much traffic comes in equal pieces. */
-  #chunk: Buffer = this.bytes;
+  #chunk: Buffer;
   #small = 0;
+
+  constructor(length = smallest) {
+    this.bytes = Buffer.allocUnsafeSlow(length);
+    this.#chunk = this.bytes;
+  }
 
   /** What a read of so many bytes has brought, until the next one. */
   chunk(bytes: number): Buffer {
