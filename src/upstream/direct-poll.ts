@@ -40,7 +40,9 @@ export class DirectPoll {
   #busy = 0;
   #isAwaited = false;
   #hasLeftWork = false;
-  /** When there was something to do last. */
+  /** Something was read in the burst that runs. */
+  #hasRead = false;
+  /** When something was read last, about. */
   #lastRead = 0;
 
   private constructor(system: SystemCalls) {
@@ -117,16 +119,15 @@ export class DirectPoll {
     const limit = idle < 0 ? quietMs : Math.min(idle, quietMs);
     const begun = performance.now();
     this.#hasLeftWork = false;
-    let hasRead = false;
+    this.#hasRead = false;
     for (let waits = 0; this.#busy > 0; waits++) {
       const count = system.wait(this.#poll, waits === 0 ? limit : Math.min(limit, longestBurst));
       if (count <= 0) break;
-      hasRead = true;
       const isLoopReady = this.#readAll(count);
       if (isLoopReady || this.#hasLeftWork) break;
       if (waits % waitsPerLook === 0 && performance.now() - begun >= Math.min(limit, longestBurst)) break;
     }
-    if (hasRead) this.#lastRead = performance.now();
+    if (this.#hasRead) this.#lastRead = performance.now();
     else if (performance.now() - this.#lastRead >= quietMs) this.#giveAllBack();
     return this.#busy > 0;
   }
@@ -143,8 +144,10 @@ export class DirectPoll {
       }
       const connection = this.#byFd[fd];
       if (connection === undefined) continue;
-      if (system.canRead(i)) connection.read(this);
-      else connection.giveBack();
+      if (system.canRead(i)) {
+        this.#hasRead = true;
+        connection.read(this);
+      } else connection.giveBack();
     }
     return isLoopReady;
   }
