@@ -6,9 +6,9 @@ import { type Cluster, startCluster } from '../support/cluster.js';
 import { startUnderTest, type UnderTest } from '../support/under-test.js';
 import { waitFor } from '../support/wait.js';
 import { play } from './case.js';
-import { RawConnection } from './raw/connection.js';
+import type { RawConnection } from './raw/connection.js';
 import * as fe from './raw/frontend.js';
-import { logIn } from './raw/login.js';
+import { openLoggedIn } from './raw/login.js';
 
 const megabyte = 1024 * 1024;
 /** More memory than a stalled session may cost: buffers of both sides and the collector's slack, not the data. */
@@ -32,11 +32,7 @@ export function loadTests(directIo: 'auto' | 'always'): void {
     await cluster?.stop();
   });
 
-  async function loggedIn(): Promise<RawConnection> {
-    const connection = await RawConnection.open(proxy);
-    expect(await logIn(connection)).toBe(true);
-    return connection;
-  }
+  const loggedIn = (): Promise<RawConnection> => openLoggedIn(proxy);
 
   /** Resolves when nothing has moved for 100 looks in a row. */
   async function settled(what: string, amount: () => number): Promise<void> {

@@ -8,7 +8,7 @@ import { waitFor } from '../support/wait.js';
 import { play } from './case.js';
 import { RawConnection } from './raw/connection.js';
 import * as fe from './raw/frontend.js';
-import { logIn } from './raw/login.js';
+import { logIn, openLoggedIn } from './raw/login.js';
 import { errorFields } from './raw/transcript.js';
 
 /** Declares its tests, with connections read past Node or not. */
@@ -26,11 +26,7 @@ export function lossTests(directIo: 'auto' | 'always'): void {
     await cluster?.stop();
   });
 
-  async function loggedIn(): Promise<RawConnection> {
-    const connection = await RawConnection.open(proxy);
-    expect(await logIn(connection)).toBe(true);
-    return connection;
-  }
+  const loggedIn = (): Promise<RawConnection> => openLoggedIn(proxy);
 
   it('ends every session when the postmaster is killed, refuses while it is away, and serves when it is back', async () => {
     const before = hasProcFs ? openSockets(proxy.pid) : 0;

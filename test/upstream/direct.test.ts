@@ -189,6 +189,7 @@ test.skipIf(!isDirect)('one that is quiet is read by Node again', async () => {
   await tell({ kind: 'play', rounds: 500 });
   const before = link.socket.bytesRead;
   await waitFor('Node to read', async () => {
+    // It has to be quiet for a while: whoever asks at once keeps it busy.
     await new Promise((resolve) => setTimeout(resolve, 100));
     await tell({ kind: 'play', rounds: 1 });
     return link.socket.bytesRead > before;

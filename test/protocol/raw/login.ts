@@ -1,6 +1,6 @@
 /** Logging in over a raw connection by whatever the server asks for. */
 import { createHash } from 'node:crypto';
-import type { RawConnection } from './connection.js';
+import { RawConnection } from './connection.js';
 import * as fe from './frontend.js';
 import { mechanism, scramClient } from './scram.js';
 import type { Message } from './transcript.js';
@@ -47,6 +47,13 @@ export async function authenticate(connection: RawConnection, login: Login): Pro
     }
     if (message.type === 'R') await connection.send(answer(message, login, scram));
   }
+}
+
+/** A new connection that is logged in. Rejects where the server refuses it. */
+export async function openLoggedIn(server: Parameters<typeof RawConnection.open>[0]): Promise<RawConnection> {
+  const connection = await RawConnection.open(server);
+  if (!(await logIn(connection))) throw new Error(`the login failed: ${connection.transcript.join(' ')}`);
+  return connection;
 }
 
 function answer(request: Message, login: Login, scram: ReturnType<typeof scramClient>): Buffer {
