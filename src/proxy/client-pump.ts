@@ -15,6 +15,10 @@ export type Verdict = 'pass' | 'consumed';
 export interface Interceptor {
   /** Whether every message is to be looked at, not only Query and Parse. */
   readonly following: boolean;
+  /** Knows of nothing that a later message could refer to, and will not until it has inspected one. */
+  readonly blank: boolean;
+  /** While `blank`: whether a Query or Parse, whole between `at` and `end`, is certain to be of no concern. */
+  overlooks(type: number, chunk: Buffer, at: number, end: number): boolean;
   /** Looks at a whole message. While a promise is open, nothing further of the client's stream moves. */
   inspect(type: number, message: Buffer): Verdict | Promise<Verdict>;
 }
@@ -106,7 +110,8 @@ export class ClientPump {
   #process(chunk: Buffer): boolean {
     const { pipeline, interceptor } = this.#options;
     const end = chunk.length;
-    let following = interceptor?.following === true;
+    if (interceptor !== null && !pipeline.plain) pipeline.plain = interceptor.blank;
+    let following = !pipeline.plain && interceptor?.following === true;
     let sent = 0;
     let at = Math.min(this.#skip, end);
     this.#skip -= at;
@@ -118,6 +123,12 @@ export class ClientPump {
       const next = at + 1 + length;
       if (interceptor !== null && this.#wants(type, following)) {
         if (next <= end) {
+          if (pipeline.plain && interceptor.overlooks(type, chunk, at, next)) {
+            count(pipeline, type);
+            at = next;
+            continue;
+          }
+          pipeline.plain = false;
           const verdict = interceptor.inspect(type, chunk.subarray(at, next));
           following = interceptor.following;
           if (verdict !== 'pass') {

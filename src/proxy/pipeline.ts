@@ -40,6 +40,8 @@ export class Pipeline {
   failed = false;
   /** The database reads COPY data: it ignores Sync and Flush until the copy is ended. */
   copyIn = false;
+  /** The interception is blank: nothing that passes need be told it. */
+  plain = false;
   /**
    * The ReadyForQuery messages still to come, oldest first: 0 for a Sync; for a Query or FunctionCall 1 plus the number
    * of extended messages before it that no Sync had followed.

@@ -198,7 +198,7 @@ export class Session {
   }
 
   #ready(): void {
-    this.#interception?.ready();
+    if (!this.#pipeline.plain) this.#interception?.ready();
     if (this.#draining) setImmediate(() => this.#endIfIdle());
   }
 

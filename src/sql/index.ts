@@ -2,6 +2,7 @@
 export { type Analyser, type AnalyserOptions, createAnalyser } from './analyser.js';
 export { encodeFor } from './encode.js';
 export { type ClientEncoding, clientEncoding } from './encoding.js';
+export { glance } from './glance.js';
 export { mentionsStaleness, stalenessSetting } from './reads.js';
 export { screen } from './screen.js';
 export {

@@ -9,7 +9,7 @@
  */
 import net from 'node:net';
 import { performance } from 'node:perf_hooks';
-import { ReadBuffer } from './read-buffer.js';
+import { CommonBuffer } from './read-buffer.js';
 import { openSystemCalls, type SystemCalls } from './system-calls.js';
 
 /** A connection that can be busy. */
@@ -32,7 +32,7 @@ const wakeByte = new Uint8Array(1);
 export class DirectPoll {
   readonly system: SystemCalls;
   /** What connections are read into, one after the other: it stays in the processor's cache, as theirs would not. */
-  readonly buffer = new ReadBuffer(8192);
+  readonly buffer = new CommonBuffer(8192);
   readonly #poll: number;
   /** Written to in order to be called by Node's loop, when it has done everything else. */
   readonly #wake: number;
@@ -79,14 +79,13 @@ export class DirectPoll {
       connection.giveBack();
       return;
     }
-    // One that was closed and has not been told yet can have had the same descriptor.
-    if (this.#byFd[fd] === undefined) this.#busy++;
+    this.#busy++;
     this.#byFd[fd] = connection;
     this.#lastRead = performance.now();
     this.#await();
   }
 
-  /** Gives a connection up, which may be closed already. */
+  /** Gives a connection up, before it is closed. */
   leave(connection: Pollable): void {
     const { fd } = connection;
     if (this.#byFd[fd] !== connection) return;

@@ -8,7 +8,7 @@ import type net from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { DirectPoll, type Pollable } from './direct-poll.js';
 import { largest, ReadBuffer } from './read-buffer.js';
-import { type HandledSocket, hasHandle, type SocketHandle } from './socket-handle.js';
+import { beforeClosing, partsOf, type SocketHandle, type SocketParts } from './socket-handle.js';
 
 /** Takes a chunk that is only good until the call returns, unless the link's `keep` is called. False stops reading. */
 export type Receiver = (chunk: Buffer) => boolean;
@@ -37,11 +37,12 @@ export class SocketLink implements Pollable {
   /** What the poll reads into while it is a stream: for other traffic it has one buffer for all. */
   #stream: ReadBuffer | null = null;
   /** Where the chunk at hand is. */
-  #current = this.#buffer;
+  #current: { renew(): void } = this.#buffer;
   /** Null where the link is left to Node. */
   #poll: DirectPoll | null = null;
-  #handled: HandledSocket | null = null;
+  /** Null as well once it is closed. */
   #handle: SocketHandle | null = null;
+  #unsent: SocketParts['unsent'] | null = null;
   fd = -1;
   /** The poll has it. */
   #isBusy = false;
@@ -92,7 +93,7 @@ export class SocketLink implements Pollable {
 
   /** Whether `write` copies what it cannot write at once, so that nobody need keep the chunk for it. */
   get copies(): boolean {
-    return this.#handled !== null;
+    return this.#unsent !== null;
   }
 
   /** Whoever still needs the chunk at hand (a socket that has not written it out) keeps it; reading goes on elsewhere. */
@@ -111,24 +112,29 @@ export class SocketLink implements Pollable {
 
   /** Writes a chunk behind what was written before. False asks to wait for the socket's `drain`. */
   write(chunk: Buffer): boolean {
-    const socket = this.#handled;
-    if (socket === null) return this.socket.write(chunk);
-    const isOpen = socket._handle === this.#handle && socket.writableLength === 0;
-    const sent = isOpen ? (this.#poll?.system.write(this.fd, chunk) ?? 0) : 0;
+    const unsent = this.#unsent;
+    if (unsent === null) return this.socket.write(chunk);
+    const isFree = this.#handle !== null && unsent.length === 0;
+    const sent = isFree ? (this.#poll?.system.write(this.fd, chunk) ?? 0) : 0;
     if (sent === chunk.length) return true;
     this.yield();
-    return socket.write(Buffer.from(sent > 0 ? chunk.subarray(sent) : chunk));
+    return this.socket.write(Buffer.from(sent > 0 ? chunk.subarray(sent) : chunk));
   }
 
   /** From now on the poll may have it: its receiver calls `yield` where it leaves something for later. */
   allowDirect(which: keyof typeof busyReads): void {
-    const socket = this.socket;
-    if (this.#how !== 'onread' || poll === null || !hasHandle(socket)) return;
+    const { socket } = this;
+    const parts = this.#how === 'onread' && poll !== null ? partsOf(socket) : null;
+    if (parts === null) return;
     this.#busyReads = busyReads[which];
     this.#poll = poll;
-    this.#handled = socket;
-    this.#handle = socket._handle;
-    this.fd = socket._handle.fd;
+    this.#handle = parts.handle;
+    this.#unsent = parts.unsent;
+    this.fd = parts.handle.fd;
+    beforeClosing(socket, () => {
+      this.#leavePoll();
+      this.#handle = null;
+    });
   }
 
   /** Something is left for later, a promise for example: nothing more is read by the poll before Node has done it. */
@@ -138,18 +144,23 @@ export class SocketLink implements Pollable {
 
   /** Called by the poll: there is something to read. */
   read({ system, buffer: common }: DirectPoll): void {
-    const buffer = this.#stream ?? common;
-    const bytes = this.#isReadable() ? system.read(this.fd, buffer.bytes) : 0;
+    const stream = this.#stream;
+    const into = stream ?? common;
+    const bytes = this.#isReadable() ? system.read(this.fd, into.bytes) : 0;
     if (bytes <= 0) {
       this.giveBack();
       return;
     }
-    if (buffer === common && bytes === buffer.bytes.length) this.#stream = new ReadBuffer(largest);
-    this.#current = buffer;
-    const flowing = this.#receive(buffer.chunk(bytes));
-    if (buffer !== common) {
-      buffer.adapt(bytes);
-      if (buffer.bytes.length <= common.bytes.length) this.#stream = null;
+    let flowing: boolean;
+    if (stream === null) {
+      this.#current = common;
+      if (bytes === common.bytes.length) this.#stream = new ReadBuffer(largest);
+      flowing = this.#receive(common.chunk(bytes));
+    } else {
+      this.#current = stream;
+      flowing = this.#receive(stream.chunk(bytes));
+      stream.adapt(bytes);
+      if (stream.bytes.length <= common.bytes.length) this.#stream = null;
     }
     if (!flowing) this.pause();
   }
@@ -168,25 +179,22 @@ export class SocketLink implements Pollable {
     }
     this.#reads++;
     // What is still to be written needs Node's loop to watch the socket.
-    if (this.#reads < this.#busyReads || this.socket.writableLength > 0 || !this.#isReadable()) return;
+    if (this.#reads < this.#busyReads || this.#unsent?.length !== 0 || !this.#isReadable()) return;
     this.#isBusy = true;
-    this.socket.once('close', this.#leavePoll);
     this.#handle?.readStop();
     busy.take(this);
   }
 
   /** Whether it is open, and wants to be read. */
   #isReadable(): boolean {
-    const handle = this.#handle;
-    return handle !== null && this.#handled?._handle === handle && handle.reading;
+    return this.#handle?.reading === true;
   }
 
-  readonly #leavePoll = (): void => {
+  #leavePoll(): void {
     if (!this.#isBusy) return;
     this.#isBusy = false;
     this.#stream = null;
     this.#reads = 0;
-    this.socket.off('close', this.#leavePoll);
     this.#poll?.leave(this);
-  };
+  }
 }

@@ -6,6 +6,8 @@ export const largest = 65_536;
 const growth = 8;
 /** After so many reads in a row that would have fitted into a quarter of it, the buffer shrinks again. */
 const smallReads = 32;
+/** Bytes of the longest view that is kept. */
+const longestView = 1024;
 
 export class ReadBuffer {
   /** What is read into next. */
@@ -48,5 +50,31 @@ export class ReadBuffer {
   #allocate(length: number): void {
     this.bytes = Buffer.allocUnsafeSlow(length);
     this.#chunk = this.bytes;
+  }
+}
+
+/** A buffer that all connections are read into, one after the other: views of it that are not long are made once. */
+export class CommonBuffer {
+  /** What is read into next. */
+  bytes: Buffer;
+  readonly #views: (Buffer | undefined)[] = new Array<Buffer | undefined>(longestView + 1).fill(undefined);
+
+  constructor(length: number) {
+    this.bytes = Buffer.allocUnsafeSlow(length);
+  }
+
+  /** What a read of so many bytes has brought, until the next one. */
+  chunk(bytes: number): Buffer {
+    const known = this.#views[bytes];
+    if (known !== undefined) return known;
+    const made = this.bytes.subarray(0, bytes);
+    if (bytes <= longestView) this.#views[bytes] = made;
+    return made;
+  }
+
+  /** Somebody keeps the last chunk: what comes next is read into another buffer. */
+  renew(): void {
+    this.bytes = Buffer.allocUnsafeSlow(this.bytes.length);
+    this.#views.fill(undefined);
   }
 }

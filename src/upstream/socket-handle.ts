@@ -10,11 +10,24 @@ export interface SocketHandle {
   readStop(): void;
 }
 
-/** `_handle` is null once it is closed. */
-export type HandledSocket = net.Socket & { readonly _handle: SocketHandle | null };
+/**
+ * A socket with its parts as properties of its own: Node's `_handle` and `writableLength` are getters for all kinds of
+ * sockets, which cost as much for each chunk as anything that is done with it.
+ */
+export interface SocketParts {
+  readonly handle: SocketHandle;
+  /** What has been written and has not left yet, in bytes. */
+  readonly unsent: { readonly length: number };
+}
 
-export function hasHandle(socket: net.Socket): socket is net.Socket & { readonly _handle: SocketHandle } {
+/** Null where a socket is not as expected, or has no handle (any more). */
+export function partsOf(socket: net.Socket): SocketParts | null {
   const handle: unknown = Reflect.get(socket, '_handle');
+  const unsent: unknown = Reflect.get(socket, '_writableState');
+  return isHandle(handle) && hasLength(unsent) ? { handle, unsent } : null;
+}
+
+function isHandle(handle: unknown): handle is SocketHandle {
   if (typeof handle !== 'object' || handle === null) return false;
   const fd: unknown = Reflect.get(handle, 'fd');
   const isFunction = (name: string): boolean => typeof Reflect.get(handle, name) === 'function';
@@ -25,4 +38,20 @@ export function hasHandle(socket: net.Socket): socket is net.Socket & { readonly
     isFunction('readStart') &&
     isFunction('readStop')
   );
+}
+
+function hasLength(value: unknown): value is { readonly length: number } {
+  return typeof value === 'object' && value !== null && typeof Reflect.get(value, 'length') === 'number';
+}
+
+/**
+ * Calls back just before a socket closes its descriptor, which another connection can have from then on; its `close` comes
+ * later. Source: Node.js documentation, "writable._destroy".
+ */
+export function beforeClosing(socket: net.Socket, call: () => void): void {
+  const destroy = socket._destroy;
+  socket._destroy = (error, callback) => {
+    call();
+    destroy.call(socket, error, callback);
+  };
 }

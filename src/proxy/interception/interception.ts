@@ -5,6 +5,7 @@
 import { serialize } from 'pg-protocol';
 import {
   type Analysis,
+  glance,
   type Mutation,
   mentionsStaleness,
   type RelationName,
@@ -26,6 +27,7 @@ import {
   readTarget,
 } from '../../wire/index.js';
 import type { Interceptor, Verdict } from '../client-pump.js';
+import { asideOf, mayBeAside } from './asides.js';
 import type { Dialogue } from './dialogue.js';
 import type { ExplainAddition } from './explain.js';
 import { FreshWait } from './fresh-wait.js';
@@ -36,12 +38,6 @@ import { type MutationAnswer, Runner, type RunnerSession } from './runner.js';
 import { Script } from './script.js';
 import { upsertWithin } from './upsert.js';
 import { type Work, workOf } from './work.js';
-
-/** A text that begins a transaction. */
-const begin = /^\s*(?:begin|start\s+transaction)\b/i;
-
-/** A text that frees prepared statements. */
-const frees = /^\s*(?:deallocate|discard)\b/i;
 
 export interface InterceptedSession extends RunnerSession {
   readonly standardStrings: boolean;
@@ -80,6 +76,17 @@ export class Interception implements Interceptor {
   /** To be told of every ReadyForQuery. */
   ready(): void {
     if (this.#session.pipeline.status === 'I') this.#registry.transactionEnded();
+  }
+
+  get blank(): boolean {
+    return this.#registry.blank && !this.#runner.ownBlock && !this.#fresh.active;
+  }
+
+  overlooks(type: number, chunk: Buffer, at: number, end: number): boolean {
+    const body = at + 5;
+    if (glance(chunk, body, end)) return false;
+    // A Parse's text stands behind its statement's name (manual, "Message Formats").
+    return type !== Front.parse || !mayBeAside(chunk, chunk.indexOf(0, body) + 1);
   }
 
   inspect(type: number, message: Buffer): Verdict | Promise<Verdict> {
@@ -190,10 +197,10 @@ export class Interception implements Interceptor {
   #parse(message: Buffer): Verdict | Promise<Verdict> {
     const parse = readParse(message);
     if (parse === null) return 'pass';
-    const head = parse.text.toString('latin1', 0, 100);
-    const begins = begin.test(head);
+    const aside = asideOf(parse.text);
+    const begins = aside === 'begins';
     // It may be executed when there is something to be freed.
-    const analysis = this.#analysis(parse.text, !this.#registry.empty || frees.test(head));
+    const analysis = this.#analysis(parse.text, !this.#registry.empty || aside === 'frees');
     if (analysis === null || begins) {
       this.#registry.parsed(
         parse.name,

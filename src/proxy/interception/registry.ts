@@ -51,6 +51,11 @@ export class Registry {
     return this.#statements.size === 0 && this.#portals.size === 0;
   }
 
+  /** Nothing at all is known. */
+  get blank(): boolean {
+    return this.empty && this.#asides.size === 0;
+  }
+
   statement(name: string): KnownStatement | undefined {
     return this.#statements.get(name);
   }
