@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
@@ -11,6 +12,8 @@ export default defineConfig({
     setupFiles: ['test/support/setup.ts'],
     // A process for each file: what one leaves behind cannot reach the next, and signals can be tested.
     pool: 'forks',
+    // A file waits for half of its time: for a server, a process, a limit. Vitest's own choice leaves a core unused.
+    maxWorkers: availableParallelism() + 1,
     testTimeout: 60_000,
     hookTimeout: 120_000,
     teardownTimeout: 30_000,
