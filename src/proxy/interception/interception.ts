@@ -13,13 +13,9 @@ import {
   screen,
 } from '../../sql/index.js';
 import {
-  Back,
-  commandComplete,
-  errorResponse,
   Front,
   type ParseMessage,
   parseMessage,
-  portalSuspended,
   readBind,
   readExecute,
   readParse,
@@ -29,12 +25,12 @@ import {
 import type { Interceptor, Verdict } from '../client-pump.js';
 import { asideOf, mayBeAside } from './asides.js';
 import type { Dialogue } from './dialogue.js';
-import type { ExplainAddition } from './explain.js';
 import { FreshWait } from './fresh-wait.js';
 import { FreshReads, readsOf } from './freshness.js';
 import { Performer } from './performer.js';
-import { type KnownPortal, type PortalResult, preparedStatement, Registry } from './registry.js';
-import { type MutationAnswer, Runner, type RunnerSession } from './runner.js';
+import { PortalExecution } from './portal-execution.js';
+import { Registry } from './registry.js';
+import { Runner, type RunnerSession } from './runner.js';
 import { Script } from './script.js';
 import { upsertWithin } from './upsert.js';
 import { type Work, workOf } from './work.js';
@@ -50,6 +46,7 @@ export class Interception implements Interceptor {
   readonly #registry = new Registry();
   readonly #runner: Runner;
   readonly #performer: Performer;
+  readonly #portals: PortalExecution;
   readonly #fresh: FreshReads;
   readonly #wait: FreshWait;
   /** A mutation is under way, or a reader waits for fresh data. */
@@ -60,6 +57,12 @@ export class Interception implements Interceptor {
     this.#fresh = new FreshReads(session, start);
     this.#runner = new Runner(session);
     this.#performer = new Performer(session, this.#runner);
+    this.#portals = new PortalExecution({
+      session,
+      runner: this.#runner,
+      performer: this.#performer,
+      registry: this.#registry,
+    });
     this.#wait = new FreshWait({
       session,
       runner: this.#runner,
@@ -253,11 +256,7 @@ export class Interception implements Interceptor {
     }
     const { maxRows } = execute;
     const held = Buffer.from(message);
-    return this.#during((dialogue) =>
-      portal.result === null
-        ? this.#executePortal(dialogue, portal, held, maxRows)
-        : this.#handOut(portal.bind.portal, portal.result, maxRows),
-    );
+    return this.#during((dialogue) => this.#portals.execute(dialogue, portal, held, maxRows));
   }
 
   /** Runs something with the backend's answers captured. Passes the message on when the pipeline has failed before it. */
@@ -276,111 +275,6 @@ export class Interception implements Interceptor {
     } finally {
       this.busy = false;
     }
-  }
-
-  async #executePortal(dialogue: Dialogue, portal: KnownPortal, message: Buffer, maxRows: number): Promise<Verdict> {
-    const { pipeline } = this.#session;
-    if (pipeline.status === 'E' && !pipeline.executed) return 'pass';
-    const { work, text } = portal.statement;
-    try {
-      if (work.kind === 'explain') {
-        const addition = await this.#performer.explanation(work);
-        return addition === null ? 'pass' : await this.#relayExecute(dialogue, message, addition);
-      }
-      if (work.kind === 'prepare') {
-        // Prepared now, and known by its name from now on.
-        this.#registry.parsed(work.name, preparedStatement(work, text));
-        return 'pass';
-      }
-      if (work.kind === 'begin') return this.#runner.ownBlock ? await this.#handBlockOver(dialogue, message) : 'pass';
-      const answer = await this.#answerOf(dialogue, portal);
-      if (answer === null) return 'pass';
-      const returning = answer.rowDescription !== null;
-      portal.result = { rows: answer.rows, handedOut: 0, tag: answer.tag, returning, ended: false };
-      return await this.#handOut(portal.bind.portal, portal.result, maxRows);
-    } catch (error) {
-      this.#session.toClient(await this.#runner.fail(error));
-      return 'consumed';
-    }
-  }
-
-  async #answerOf(dialogue: Dialogue, portal: KnownPortal): Promise<MutationAnswer | null> {
-    const { work, text, declaredTypes, name } = portal.statement;
-    const { parameters, resultFormats } = portal.bind;
-    switch (work.kind) {
-      case 'refused':
-        return this.#performer.refuse(work);
-      case 'copyFrom':
-        return this.#performer.copy(work, text);
-      case 'execute': {
-        const known = this.#registry.statement(work.name);
-        return known === undefined ? null : this.#performer.execute(work, text, known, resultFormats);
-      }
-      case 'mutation': {
-        const parameterTypes = work.parameters > 0 ? await this.#parameterTypes(dialogue, name, declaredTypes) : [];
-        return this.#performer.mutation(work, text, { parameters, parameterTypes, resultFormats });
-      }
-      default:
-        return null;
-    }
-  }
-
-  /** Lets the database execute the portal, and adds to its answer. */
-  async #relayExecute(dialogue: Dialogue, message: Buffer, addition: ExplainAddition): Promise<Verdict> {
-    dialogue.send(message, serialize.flush());
-    for (;;) {
-      const answer = await dialogue.next();
-      this.#session.toClient(addition.edit(answer));
-      if (answer[0] !== Back.dataRow) return 'consumed';
-    }
-  }
-
-  /** The parameter types as the database resolved them, from the client's own prepared statement. */
-  async #parameterTypes(dialogue: Dialogue, name: string, declared: readonly number[]): Promise<readonly number[]> {
-    dialogue.send(serialize.describe({ type: 'S', name }), serialize.flush());
-    const description = await dialogue.expect(Back.parameterDescription);
-    await dialogue.next();
-    const types: number[] = [];
-    const count = description.readUInt16BE(5);
-    for (let i = 0; i < count; i++) types.push(description.readUInt32BE(7 + i * 4));
-    return types.length > 0 ? types : declared;
-  }
-
-  /** The client's own BEGIN takes over the block that Upwrite has opened, without the warning that there is one. */
-  async #handBlockOver(dialogue: Dialogue, message: Buffer): Promise<Verdict> {
-    await dialogue.noticesOf(async () => {
-      dialogue.send(message, serialize.flush());
-      this.#session.toClient(await dialogue.next());
-    });
-    this.#runner.ownBlock = false;
-    return 'consumed';
-  }
-
-  /**
-   * A portal's rows, up to a limit, with what Postgres says behind them: the count of this Execute. A portal without rows
-   * can be run once.
-   */
-  async #handOut(portal: string, result: PortalResult, maxRows: number): Promise<Verdict> {
-    if (!result.returning) {
-      if (result.ended) return this.#cannotRun(portal);
-      result.ended = true;
-      this.#session.toClient(commandComplete(result.tag));
-      return 'consumed';
-    }
-    const left = result.rows.length - result.handedOut;
-    const count = maxRows > 0 ? Math.min(maxRows, left) : left;
-    for (const row of result.rows.slice(result.handedOut, result.handedOut + count)) this.#session.toClient(row);
-    result.handedOut += count;
-    const suspended = maxRows > 0 && count === maxRows;
-    this.#session.toClient(suspended ? portalSuspended() : commandComplete(result.tag.replace(/\d+$/, String(count))));
-    return 'consumed';
-  }
-
-  async #cannotRun(portal: string): Promise<Verdict> {
-    const sqlstate = '55000';
-    await this.#runner.failDatabase(sqlstate);
-    this.#session.toClient(errorResponse({ sqlstate, message: `portal "${portal}" cannot be run` }));
-    return 'consumed';
   }
 
   /**
