@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
+import net from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { type SocketLink, useDirectIo } from '../../src/upstream/index.js';
 import { waitFor } from '../support/wait.js';
@@ -181,6 +182,25 @@ test('one that is closed by its own receiver leaves nothing to who has its descr
   const { link, tell } = await connect();
   echo(link);
   await tell({ kind: 'play', rounds: 500 });
+});
+
+test.skipIf(!isDirect)('what is written to one that is closed does not reach who has its descriptor next', async () => {
+  const server = net.createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { link: closed } = await connect();
+  closed.socket.destroy();
+  const { port } = server.address() as net.AddressInfo;
+  const next = net.connect({ port, host: '127.0.0.1' });
+  const [[accepted]] = (await Promise.all([once(server, 'connection'), once(next, 'connect')])) as [
+    [net.Socket],
+    unknown,
+  ];
+  expect(Reflect.get(Object(Reflect.get(next, '_handle')), 'fd')).toBe(closed.fd);
+  closed.write(Buffer.from('meant for somebody else'));
+  next.end('meant for it');
+  expect(Buffer.concat(await accepted.toArray()).toString()).toBe('meant for it');
+  server.close();
 });
 
 test.skipIf(!isDirect)('one that is quiet is read by Node again', async () => {
