@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
 import net from 'node:net';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, onTestFinished, test } from 'vitest';
 import { type SocketLink, useDirectIo } from '../../src/upstream/index.js';
 import { waitFor } from '../support/wait.js';
 import { connectPeer, type Peer, pattern } from './peer.js';
@@ -186,12 +186,14 @@ test('one that is closed by its own receiver leaves nothing to who has its descr
 
 test.skipIf(!isDirect)('what is written to one that is closed does not reach who has its descriptor next', async () => {
   const server = net.createServer();
+  onTestFinished(() => void server.close());
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { link: closed } = await connect();
   closed.socket.destroy();
   const { port } = server.address() as net.AddressInfo;
   const next = net.connect({ port, host: '127.0.0.1' });
+  onTestFinished(() => void next.destroy());
   const [[accepted]] = (await Promise.all([once(server, 'connection'), once(next, 'connect')])) as [
     [net.Socket],
     unknown,
@@ -200,7 +202,6 @@ test.skipIf(!isDirect)('what is written to one that is closed does not reach who
   closed.write(Buffer.from('meant for somebody else'));
   next.end('meant for it');
   expect(Buffer.concat(await accepted.toArray()).toString()).toBe('meant for it');
-  server.close();
 });
 
 test.skipIf(!isDirect)('one that is quiet is read by Node again', async () => {
