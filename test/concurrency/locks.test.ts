@@ -157,24 +157,3 @@ test('a deadlock ends one of the two before the API is asked, and the other goes
     await client.end();
   }
 });
-
-test('writes that name the same rows in opposite orders do not wait for each other in a circle', async () => {
-  const keys = await world.make(4);
-  const clients = await Promise.all([world.client(), world.client()]);
-  const orders = [keys, keys.slice().reverse()];
-  for (let round = 0; round < 10; round++) {
-    const done = clients.map((client, i) => {
-      const values = orders[i]?.map((key) => `('${key}')`).join(', ');
-      return sqlstate(
-        client.query(`UPDATE ${t} AS c SET age = age + 1 FROM (VALUES ${values}) AS v (id) WHERE c.id = v.id`),
-      );
-    });
-    for (const code of await Promise.all(done)) expect([null, '40P01']).toContain(code);
-  }
-  const { rows } = await (clients[0] as pg.Client).query<{ age: number }>(`SELECT age FROM ${t} WHERE id = ANY ($1)`, [
-    keys,
-  ]);
-  expect(new Set(rows.map((row) => row.age)).size).toBe(1);
-  expect(rows[0]?.age).toBe(world.ageUpstream(keys[0]));
-  await Promise.all(clients.map((client) => client.end()));
-});

@@ -177,6 +177,27 @@ test('a row lock that is given up in time is waited for', async () => {
   await client.end();
 });
 
+test('writes that name the same rows in opposite orders do not wait for each other in a circle', async () => {
+  const keys = await world.make(4);
+  const clients = await Promise.all([world.client(), world.client()]);
+  const orders = [keys, keys.slice().reverse()];
+  for (let round = 0; round < 10; round++) {
+    const done = clients.map((client, i) => {
+      const values = orders[i]?.map((key) => `('${key}')`).join(', ');
+      return sqlstate(
+        client.query(`UPDATE ${t} AS c SET age = age + 1 FROM (VALUES ${values}) AS v (id) WHERE c.id = v.id`),
+      );
+    });
+    for (const code of await Promise.all(done)) expect([null, '40P01']).toContain(code);
+  }
+  const { rows } = await (clients[0] as pg.Client).query<{ age: number }>(`SELECT age FROM ${t} WHERE id = ANY ($1)`, [
+    keys,
+  ]);
+  expect(new Set(rows.map((row) => row.age)).size).toBe(1);
+  expect(rows[0]?.age).toBe(world.ageUpstream(keys[0]));
+  await Promise.all(clients.map((client) => client.end()));
+});
+
 test('an API that is slow to say that records are gone takes no connection from anybody', async () => {
   const keys = await world.make(30);
   const { api, server } = world.stack;
