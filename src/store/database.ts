@@ -91,15 +91,18 @@ export function isLockTimeout(error: unknown): boolean {
 
 /**
  * Whether an error says that the database is away (starting, stopping, crashed, unreachable, out of connections), as
- * opposed to having refused a statement: classes 08 and 57P, 53300, or a failure below the protocol.
+ * opposed to having refused a statement: classes 08 and 57P, 53300, 25P03 (it ended a session that was silent for too
+ * long), or a failure below the protocol.
  */
 export function isDatabaseAway(error: unknown): boolean {
   const code = sqlstateOf(error);
-  if (code !== undefined) return code.startsWith('08') || code.startsWith('57P') || code === '53300';
+  if (code !== undefined) return code.startsWith('08') || code.startsWith('57P') || endings.has(code);
   if (!(error instanceof Error)) return false;
   if ('code' in error && typeof error.code === 'string' && networkCodes.has(error.code)) return true;
   return clientMessages.some((text) => error.message.includes(text));
 }
+
+const endings: ReadonlySet<string> = new Set(['53300', '25P03']);
 
 const networkCodes: ReadonlySet<string> = new Set([
   'ECONNREFUSED',

@@ -14,7 +14,9 @@
  * for each other.
  */
 import { createHash } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import type pg from 'pg';
+import { isLockTimeout } from './database.js';
 
 /** A 64-bit key for pg_advisory_lock, from any text. */
 export function lockKey(text: string): bigint {
@@ -44,6 +46,12 @@ export function conflictLocks(tableOid: number, columns: readonly string[], valu
 export function tableLockKey(tableOid: number): bigint {
   return lockKey(`${tableOid}`);
 }
+
+/** Milliseconds that a merge queues for the table lock, and that it leaves to others before it does so again. */
+const queuedMs = 250;
+const apartMs = 100;
+/** Milliseconds: less than a write waits for its commit where `write.lockTimeout` is the default. */
+const silenceMs = 4000;
 
 function milliseconds(timeoutMs: number): number {
   return Math.max(1, Math.floor(timeoutMs));
@@ -94,12 +102,34 @@ export async function beginApply(client: pg.ClientBase, tableOid: number, timeou
   );
 }
 
-/** Within a transaction that merges a page: waits for the writes being applied, and keeps new ones out until it ends. */
+/**
+ * Within a transaction that merges a page: waits for the writes being applied, and keeps new ones out until it ends. Fails
+ * with 55P03 when the lock is not had within `timeoutMs`, leaving a failed transaction.
+ *
+ * Whoever waits for an exclusive lock keeps out those who come after it, so that one write that does not end, its process
+ * being frozen, say, would keep out all others for as long as this one waits, and API calls that were accepted would end
+ * in doubt. So it queues for moments only, and lets the others pass in between. A transaction that holds the lock and is
+ * not heard of for `silenceMs` is ended by the server (25P03).
+ * Source: PostgreSQL manual, "Explicit Locking" and "Client Connection Defaults".
+ */
 export async function lockTableExclusive(client: pg.ClientBase, tableOid: number, timeoutMs: number): Promise<void> {
-  await client.query(
-    `SET LOCAL lock_timeout = ${milliseconds(timeoutMs)};
-     SELECT pg_advisory_xact_lock('${tableLockKey(tableOid)}'::bigint)`,
-  );
+  const patience = milliseconds(timeoutMs);
+  const end = performance.now() + patience;
+  for (;;) {
+    const queued = Math.min(queuedMs, Math.max(1, end - performance.now()));
+    try {
+      await client.query(
+        `SAVEPOINT before_lock; SET LOCAL lock_timeout = ${milliseconds(queued)};
+         SELECT pg_advisory_xact_lock('${tableLockKey(tableOid)}'::bigint); RELEASE before_lock;
+         SET LOCAL lock_timeout = ${patience}; SET LOCAL idle_in_transaction_session_timeout = ${silenceMs}`,
+      );
+      return;
+    } catch (error) {
+      if (!isLockTimeout(error) || performance.now() >= end) throw error;
+      await client.query('ROLLBACK TO before_lock; RELEASE before_lock');
+      await setTimeout(Math.min(apartMs, Math.max(0, end - performance.now())));
+    }
+  }
 }
 
 /** Within a transaction, before it touches rows that belong to several tables: keeps merges of them all out. */

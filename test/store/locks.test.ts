@@ -4,6 +4,7 @@ import {
   beginApply,
   beginWithLocks,
   conflictLocks,
+  isDatabaseAway,
   isLockTimeout,
   lockKeys,
   lockSession,
@@ -12,6 +13,7 @@ import {
 } from '../../src/store/index.js';
 import { ownPool } from '../support/database.js';
 import { startTestPostgres } from '../support/postgres.js';
+import { waitFor } from '../support/wait.js';
 
 let pool: pg.Pool;
 
@@ -80,6 +82,39 @@ test('writes are applied side by side, and not while a page is merged', async ()
     await a.query('COMMIT');
     expect(await outcome(lockTableExclusive(b, 7, 20))).toBe('done');
     expect(await outcome(beginApply(a, 7, 20))).toBe('lock timeout');
+  });
+});
+
+test('a page that waits for a write that does not end keeps no other write from being applied', async () => {
+  await withClients(async (stuck, sync) => {
+    await beginApply(stuck, 7, 1000);
+    await sync.query("BEGIN; SET LOCAL application_name = 'sync'; CREATE TEMP TABLE staged (n int) ON COMMIT DROP");
+    const merging = lockTableExclusive(sync, 7, 20_000);
+    await waitFor('the page to wait', async () => {
+      const waiting = "SELECT FROM pg_stat_activity WHERE application_name = 'sync' AND wait_event = 'advisory'";
+      return (await pool.query(waiting)).rowCount === 1;
+    });
+    await withClients(async (writer) => {
+      expect(await outcome(beginApply(writer, 7, 5000))).toBe('done');
+      await writer.query('COMMIT');
+    });
+    await stuck.query('COMMIT');
+    await merging;
+    expect((await sync.query('SHOW lock_timeout')).rows).toEqual([{ lock_timeout: '20s' }]);
+    expect(await outcome(beginApply(stuck, 7, 20))).toBe('lock timeout');
+    // What was staged before is there.
+    await sync.query('SELECT FROM staged');
+    await sync.query('COMMIT');
+  });
+});
+
+test('a page whose process is not heard of any more does not keep writes out for good', async () => {
+  await withClients(async (frozen, writer) => {
+    await frozen.query('BEGIN');
+    await lockTableExclusive(frozen, 7, 1000);
+    expect(await outcome(beginApply(writer, 7, 20_000))).toBe('done');
+    const error = await frozen.query('COMMIT').catch((reason: unknown) => reason);
+    expect(isDatabaseAway(error)).toBe(true);
   });
 });
 

@@ -48,11 +48,15 @@ export async function startChild(file: string, args: readonly string[], options:
     await ended(child, signal);
   };
   try {
-    await waitFor(`${file} to listen on ${options.port}`, async () => {
-      if (failure !== undefined) throw failure;
-      if (child.exitCode !== null) throw new Error(`${file} ended with ${child.exitCode}`);
-      return answers(options.port);
-    });
+    await waitFor(
+      `${file} to listen on ${options.port}`,
+      async () => {
+        if (failure !== undefined) throw failure;
+        if (child.exitCode !== null) throw new Error(`${file} ended with ${child.exitCode}`);
+        return answers(options.port);
+      },
+      60_000,
+    );
   } catch (cause) {
     await stop('SIGKILL');
     throw new Error(`${file} did not start: ${output}`, { cause });
