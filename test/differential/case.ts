@@ -28,6 +28,8 @@ export interface CaseOptions {
   readonly sends?: number;
   /** An allowed difference. */
   readonly differs?: DifferenceName;
+  /** The major version of PostgreSQL that brought what the case is about. */
+  readonly since?: number;
 }
 
 export interface Case extends CaseOptions {

@@ -40,7 +40,7 @@ test('one whose changes wait too long is unhealthy, which is told, and is live a
   await world.converged('records', sales, 'salesforce');
   await world.becomes(name, 'live');
   world.changes.length = 0;
-  put(300, 2000);
+  put(150, 2000);
   await world.becomes(name, 'unhealthy', /^it falls behind: see waiting_since$/);
   await world.converged('records', sales, 'salesforce');
   await world.becomes(name, 'live');

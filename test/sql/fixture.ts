@@ -6,8 +6,10 @@ export interface Fixture {
   readonly by: string;
   readonly sql: string;
   readonly is: readonly string[];
+  /** The major version of PostgreSQL that brought its syntax. */
+  readonly since?: number;
 }
 
-export function one(by: string, is: string, sql: string): Fixture {
-  return { by, sql, is: [is] };
+export function one(by: string, is: string, sql: string, options: Pick<Fixture, 'since'> = {}): Fixture {
+  return { by, sql, is: [is], ...options };
 }

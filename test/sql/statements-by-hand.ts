@@ -86,16 +86,19 @@ const byHand = [
     'psql 18',
     'update salesforce.contacts',
     'UPDATE salesforce.contacts SET age = age + 1 RETURNING old.age, new.age, old.*',
+    { since: 18 },
   ),
   one(
     'psql 18',
     'update salesforce.contacts as c',
     'UPDATE salesforce.contacts c SET age = 1 RETURNING WITH (OLD AS o, NEW AS "n n") o.age, "n n".age, c.id',
+    { since: 18 },
   ),
   one(
     'psql 18',
     'insert salesforce.accounts',
     "INSERT INTO salesforce.accounts VALUES ('1') ON CONFLICT (id) DO UPDATE SET name = excluded.name RETURNING WITH (NEW AS fresh) /* RETURNING x */ fresh.id, (SELECT old.name)",
+    { since: 18 },
   ),
   one(
     'psql',
@@ -149,6 +152,7 @@ const awkwardText = [
     'bit strings',
     'update salesforce.contacts',
     "UPDATE salesforce.contacts SET note = B'101'::text || X'1F'::text, age = 0x1F + 1_000 + 1.5e3::int RETURNING age",
+    { since: 16 },
   ),
   one(
     'operators and comments',
@@ -169,6 +173,7 @@ const awkwardText = [
     'carriage returns',
     'delete salesforce.contacts',
     "DELETE\r\nFROM\tsalesforce.contacts\f-- x\rWHERE id = '1'\v RETURNING id",
+    { since: 16 },
   ),
 ];
 

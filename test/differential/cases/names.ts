@@ -151,7 +151,7 @@ export const names = [
         'Z',
       ],
     ],
-    inLatin1,
+    { ...inLatin1, since: 18 },
   ),
   conversation(
     'LATIN1: COPY',

@@ -113,15 +113,21 @@ export const returning = [
     'unqualified columns of USING',
     `DELETE FROM ${t} USING local.notes WHERE contact_id = contacts.id AND n = 1 RETURNING contacts.id, n, note`,
   ),
-  ...statement('OLD and NEW of an update', `${update} RETURNING old.age, new.age, new.age - old.age AS by, c.id`),
+  ...statement('OLD and NEW of an update', `${update} RETURNING old.age, new.age, new.age - old.age AS by, c.id`, {
+    since: 18,
+  }),
   ...statement(
     'OLD and NEW of an insert',
     `INSERT INTO ${t} (first_name) VALUES ('n') RETURNING old.id, old.first_name, new.id, new.first_name`,
+    { since: 18 },
   ),
-  ...statement('OLD and NEW of a delete', `DELETE FROM ${t} WHERE id = 'c1' RETURNING old.id, new.id, new IS NULL`),
+  ...statement('OLD and NEW of a delete', `DELETE FROM ${t} WHERE id = 'c1' RETURNING old.id, new.id, new IS NULL`, {
+    since: 18,
+  }),
   ...statement(
     'OLD and NEW renamed',
     `UPDATE ${t} SET age = 5 WHERE id = 'c1' RETURNING WITH (OLD AS o, NEW AS n) o.age AS before, n.age AS after, o.*, n`,
+    { since: 18 },
   ),
   ...statement(
     'notices of functions',

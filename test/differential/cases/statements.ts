@@ -124,10 +124,11 @@ export const prepared = [
     ],
     {},
   ),
-  queries('EXECUTE, returning OLD and NEW', [
-    `PREPARE p (int) AS UPDATE ${t} SET age = $1 WHERE id = 'c1' RETURNING old.age, new.age`,
-    'EXECUTE p (1)',
-  ]),
+  queries(
+    'EXECUTE, returning OLD and NEW',
+    [`PREPARE p (int) AS UPDATE ${t} SET age = $1 WHERE id = 'c1' RETURNING old.age, new.age`, 'EXECUTE p (1)'],
+    { since: 18 },
+  ),
   queries('EXECUTE, an error in RETURNING', [`PREPARE p AS DELETE FROM ${t} RETURNING 1 / 0`, 'EXECUTE p'], {
     sends: 0,
   }),

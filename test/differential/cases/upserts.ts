@@ -76,6 +76,7 @@ const byHand: readonly Case[] = [
     'OLD and NEW',
     `INSERT INTO ${t} (email, first_name, age) VALUES ('ann@x.io', 'A', 3), ('w@x.io', 'W', 4) ON CONFLICT (email) ${set}
      RETURNING old.first_name, new.first_name, old.age AS before, new.age AS after`,
+    { since: 18 },
   ),
   ...statement(
     'the same new value twice',
