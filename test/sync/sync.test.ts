@@ -240,7 +240,6 @@ describe('a first sync', () => {
 
   test('is not done while pages fail, and does not fetch again what is stored', async () => {
     fill(500);
-    const sync = await start();
     let failures = 0;
     api.hook = (_what, count) => {
       if (count % 2 === 0) {
@@ -248,7 +247,7 @@ describe('a first sync', () => {
         throw new FaultError(fault('upstream_unavailable', { params: { provider: 'salesforce' } }));
       }
     };
-    await sync.firstSync;
+    await (await start()).firstSync;
     expect(failures).toBeGreaterThanOrEqual(4);
     expect(api.pages - failures).toBeLessThanOrEqual(6);
     expect(await rows()).toEqual(upstream());
@@ -259,13 +258,14 @@ describe('a catalog that changes', () => {
   test('while the first sync runs gets a new loop for what was altered, and the first sync still ends', async () => {
     fill(300);
     let altered = false;
-    const sync = await start();
     api.hook = async (_what, count) => {
       if (count !== 2 || altered) return;
       altered = true;
       catalog.replace(catalog.all().map((each) => ({ ...each, limits: {} })));
-      sync.update();
+      (await starting).update();
     };
+    const starting = start();
+    const sync = await starting;
     await sync.firstSync;
     expect(altered).toBe(true);
     expect(await rows()).toEqual(upstream());
@@ -278,14 +278,16 @@ describe('a catalog that changes', () => {
 
   test('by losing a table waits for it no longer', async () => {
     fill(300);
-    const sync = await start();
-    api.hook = (_what, _count, signal) =>
-      new Promise<void>((_resolve, reject) => {
+    api.hook = async (_what, _count, signal) => {
+      const sync = await starting;
+      await new Promise<void>((_resolve, reject) => {
         signal.addEventListener('abort', () => reject(new Error('aborted')));
         catalog.replace([]);
         sync.update();
       });
-    await sync.firstSync;
+    };
+    const starting = start();
+    await (await starting).firstSync;
     expect(await rows()).toEqual({});
   });
 });
