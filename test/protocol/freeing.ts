@@ -27,13 +27,7 @@ export function freeingTests(directIo: 'auto' | 'always'): void {
     // The first session may bring what stays; every later one must leave nothing.
     const first = await worldOf().login();
     first.vanish('FIN');
-    await waitFor('the first session to end', async () => {
-      const found = await control.query(
-        "select pid, application_name from pg_stat_activity where backend_type = 'client backend'",
-      );
-      residents = found.rows.map(({ pid }) => Number(pid));
-      return found.rows.every((row) => row.application_name !== 'battery');
-    });
+    await waitFor('the first session to end', async () => (await sessions()) === 0);
     await steady();
   }, 120_000);
 
@@ -67,27 +61,32 @@ export function freeingTests(directIo: 'auto' | 'always'): void {
     };
   }
 
-  /** Sessions that are there at rest: the control session, and what the proxy keeps for itself. */
-  let residents: number[] = [];
+  // Beside what the proxy keeps for itself, which may be another connection at any time.
+  const others =
+    "backend_type in ('client backend', 'walsender') and pid <> pg_backend_pid() and application_name <> 'upwrite'";
 
-  const others = "backend_type in ('client backend', 'walsender') and pid <> all ($1)";
-
-  /** Client sessions of the database beside those at rest, those still logging in among them. */
+  /** Client sessions of the database, those still logging in among them. */
   async function sessions(): Promise<number> {
-    const found = await control.query(`select from pg_stat_activity where ${others}`, [residents]);
+    const found = await control.query(`select from pg_stat_activity where ${others}`);
     return found.rowCount ?? 0;
   }
 
   async function terminateAll(): Promise<void> {
-    await control.query(`select pg_terminate_backend(pid) from pg_stat_activity where ${others}`, [residents]);
+    await control.query(`select pg_terminate_backend(pid) from pg_stat_activity where ${others}`);
+  }
+
+  /** The proxy's sockets, but those of its own sessions. */
+  async function sockets(): Promise<number> {
+    const own = await control.query("select from pg_stat_activity where application_name = 'upwrite'");
+    return openSockets(proxy.pid) - (own.rowCount ?? 0);
   }
 
   /** Takes the number of the proxy's sockets at rest, once it has stayed the same for some looks. */
   async function steady(): Promise<void> {
     if (!hasProcFs) return;
     let same = 0;
-    await waitFor('the proxy to be at rest', () => {
-      const now = openSockets(proxy.pid);
+    await waitFor('the proxy to be at rest', async () => {
+      const now = await sockets();
       same = now === quiet ? same + 1 : 0;
       quiet = now;
       return same > 20;
@@ -96,7 +95,7 @@ export function freeingTests(directIo: 'auto' | 'always'): void {
 
   async function freed(): Promise<void> {
     await waitFor('the sessions in the database to end', async () => (await sessions()) === 0);
-    if (hasProcFs) await waitFor('the sockets of the proxy to close', () => openSockets(proxy.pid) <= quiet);
+    if (hasProcFs) await waitFor('the sockets of the proxy to close', async () => (await sockets()) <= quiet);
   }
 
   describe('a client that vanishes', () => {

@@ -271,9 +271,15 @@ describe('a catalog that changes', () => {
     expect(await rows()).toEqual(upstream());
     catalog.replace([]);
     sync.update();
+    await eventually(async () => {
+      const { rowCount } = await pool.query('SELECT FROM upwrite_jobs.jobs WHERE locked_by IS NOT NULL');
+      return rowCount === 0 ? true : undefined;
+    });
     const calls = api.pages;
+    api.put('Contact', 'late', { email: 'late' }, 9000);
     await stop(sync);
     expect(api.pages).toBe(calls);
+    expect(Object.keys(await rows())).not.toContain('late');
   });
 
   test('by losing a table waits for it no longer', async () => {
