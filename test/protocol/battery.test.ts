@@ -5,6 +5,7 @@ import process from 'node:process';
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Cluster, startCluster } from '../support/cluster.js';
+import { testedVersion } from '../support/postgres.js';
 import { startUnderTest, type UnderTest } from '../support/under-test.js';
 import { type Case, transcribe } from './case.js';
 import { areas } from './cases/index.js';
@@ -41,7 +42,8 @@ async function keep(area: string, name: string, lines: readonly string[]): Promi
 
 for (const [area, cases] of Object.entries(areas)) {
   describe(area, () => {
-    it.each(cases.map((subject) => [subject.name, subject] as const))(
+    const known = cases.filter(({ since = 0 }) => since <= testedVersion);
+    it.each(known.map((subject) => [subject.name, subject] as const))(
       '%s',
       async (_name, subject) => {
         const context = { control, ca: cluster.tls.ca };

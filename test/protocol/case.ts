@@ -30,6 +30,8 @@ export interface Case {
   readonly collapse?: boolean;
   /** An allowed difference. */
   readonly differs?: Allowed;
+  /** The major version of PostgreSQL that brought what the case is about. */
+  readonly since?: number;
 }
 
 /** Bytes to send, then what to read: a message type each, `!` for a single byte, `$` for the end. */
@@ -47,7 +49,7 @@ export async function play(connection: RawConnection, turns: readonly Turn[]): P
   }
 }
 
-export interface CaseOptions extends Pick<Case, 'mask' | 'collapse' | 'differs'> {
+export interface CaseOptions extends Pick<Case, 'mask' | 'collapse' | 'differs' | 'since'> {
   readonly login?: Login;
 }
 

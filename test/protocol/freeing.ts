@@ -3,6 +3,7 @@ import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { hasProcFs, openSockets } from '../support/child.js';
 import { type Cluster, startCluster } from '../support/cluster.js';
+import { testedVersion } from '../support/postgres.js';
 import { startUnderTest, type UnderTest } from '../support/under-test.js';
 import { waitFor } from '../support/wait.js';
 import type { World } from './case.js';
@@ -116,6 +117,7 @@ export function freeingTests(directIo: 'auto' | 'always'): void {
     it.each(
       stages
         .filter((stage) => !/silent|one byte|half of the start-up|Request|TLS|nothing read/.test(stage.name))
+        .filter((stage) => stage.isLogin === undefined || testedVersion >= 18)
         .map((stage) => [stage.name, stage] as const),
     )(
       'by pg_terminate_backend: %s',

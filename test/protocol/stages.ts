@@ -9,6 +9,8 @@ import { scramClient } from './raw/scram.js';
 
 export interface Stage {
   readonly name: string;
+  /** It is no session yet: older versions of PostgreSQL do not show it (pg_stat_activity). */
+  readonly isLogin?: true;
   /** Brings a new connection there. */
   reach(world: World): Promise<RawConnection>;
 }
@@ -26,6 +28,7 @@ const after = (name: string, bytes: Buffer | readonly Buffer[], reads = ''): Sta
 /** A stage before the login is over. */
 const before = (name: string, bytes: Buffer, reads = ''): Stage => ({
   name,
+  isLogin: true,
   reach: async (world) => {
     const connection = await world.open();
     await play(connection, [[bytes, reads]]);
@@ -76,6 +79,7 @@ export const stages: readonly Stage[] = [
   before('SASL asked for', startupOf(roles.scram), 'R'),
   {
     name: 'in the middle of SASL',
+    isLogin: true,
     reach: async (world) => {
       const connection = await world.open();
       const first = fe.saslInitial('SCRAM-SHA-256', scramClient('').first);

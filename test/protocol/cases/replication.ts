@@ -169,6 +169,8 @@ export const replication: readonly Case[] = [
   ),
   {
     name: 'BASE_BACKUP, given up',
+    // Its options in parentheses.
+    since: 15,
     mask,
     collapse: true,
     run: async (world) => {

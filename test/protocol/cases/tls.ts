@@ -6,6 +6,8 @@ import type { RawConnection } from '../raw/connection.js';
 import * as fe from '../raw/frontend.js';
 import { authenticate, logIn, startupOf } from '../raw/login.js';
 
+/** The version that brought ALPN and TLS from the first byte. */
+const withAlpn = 17;
 const alpn = { ALPNProtocols: ['postgresql'] };
 const select = fe.query("select 'over tls'");
 
@@ -42,17 +44,19 @@ async function loginAndSelect(connection: RawConnection): Promise<void> {
   await play(connection, [[select, 'Z']]);
 }
 
-const requested = (name: string, options: ConnectionOptions): Case => ({
+const requested = (name: string, options: ConnectionOptions, since = 0): Case => ({
   name,
+  since,
   run: async (world) => loginAndSelect(await requestTls(world, options)),
 });
 
 export const tls: readonly Case[] = [
   requested('SSLRequest', {}),
-  requested('SSLRequest, with ALPN', alpn),
+  requested('SSLRequest, with ALPN', alpn, withAlpn),
   requested('SSLRequest, TLS 1.2', { maxVersion: 'TLSv1.2' }),
   {
     name: 'SSLRequest, with a foreign ALPN',
+    since: withAlpn,
     run: async (world) => {
       await requestTls(world, { ALPNProtocols: ['h2'] });
     },
@@ -65,20 +69,24 @@ export const tls: readonly Case[] = [
   },
   {
     name: 'direct TLS with ALPN',
+    since: withAlpn,
     run: async (world) => loginAndSelect(await directTls(world, alpn)),
   },
   {
     name: 'direct TLS with ALPN among others',
+    since: withAlpn,
     run: async (world) => loginAndSelect(await directTls(world, { ALPNProtocols: ['h2', 'postgresql'] })),
   },
   {
     name: 'direct TLS with a foreign ALPN',
+    since: withAlpn,
     run: async (world) => {
       await directTls(world, { ALPNProtocols: ['http/1.1'] });
     },
   },
   {
     name: 'direct TLS without ALPN',
+    since: withAlpn,
     run: async (world) => {
       const connection = await directTls(world);
       await connection.untilClosed();
@@ -86,6 +94,7 @@ export const tls: readonly Case[] = [
   },
   {
     name: 'SSLRequest inside direct TLS',
+    since: withAlpn,
     run: async (world) => {
       const connection = await directTls(world, alpn);
       await connection.send(fe.sslRequest);
@@ -140,7 +149,8 @@ export const tls: readonly Case[] = [
   raw(
     'SSLRequest and start-up packet in one write: stuffed plain text',
     [[[fe.sslRequest, startupOf()], '!$']],
-    stuffed('SSL'),
+    // Older ones look at it after the handshake, for which they wait.
+    { ...stuffed('SSL'), since: 17 },
   ),
   raw('SSLRequest, then plain text instead of a handshake', [
     [fe.sslRequest, '!'],
@@ -150,7 +160,10 @@ export const tls: readonly Case[] = [
     [fe.sslRequest, '!'],
     [fe.sslRequest, '$'],
   ]),
-  raw('SSLRequest and GSSENCRequest in one write', [[[fe.sslRequest, fe.gssRequest], '!$']], stuffed('SSL')),
+  raw('SSLRequest and GSSENCRequest in one write', [[[fe.sslRequest, fe.gssRequest], '!$']], {
+    ...stuffed('SSL'),
+    since: 17,
+  }),
   raw('SSLRequest with a body', [[fe.packet(fe.int32(80877103), fe.int32(1)), '!']], stuffed('SSL')),
   raw('GSSENCRequest with a body', [[fe.packet(fe.int32(80877104), fe.int32(1)), '!']], stuffed('GSSAPI')),
   {
@@ -245,6 +258,7 @@ export const tls: readonly Case[] = [
   },
   {
     name: 'cancel over direct TLS',
+    since: withAlpn,
     run: async (world) => {
       const victim = await directTls(world, alpn);
       await logIn(victim, { protocol: fe.version.v32 });
