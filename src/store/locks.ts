@@ -47,8 +47,8 @@ export function tableLockKey(tableOid: number): bigint {
   return lockKey(`${tableOid}`);
 }
 
-/** Milliseconds that a merge queues for the table lock, and that it leaves to others before it does so again. */
-const queuedMs = 250;
+/** Milliseconds that a merge queues for the table lock, at first and at most, and that it leaves to others in between. */
+const queuedMs = [250, 1000] as const;
 const apartMs = 100;
 /** Milliseconds: less than a write waits for its commit where `write.lockTimeout` is the default. */
 const silenceMs = 4000;
@@ -115,8 +115,9 @@ export async function beginApply(client: pg.ClientBase, tableOid: number, timeou
 export async function lockTableExclusive(client: pg.ClientBase, tableOid: number, timeoutMs: number): Promise<void> {
   const patience = milliseconds(timeoutMs);
   const end = performance.now() + patience;
-  for (;;) {
-    const queued = Math.min(queuedMs, Math.max(1, end - performance.now()));
+  // Longer each time: in a slow database the writes that are being applied now may need it.
+  for (let longest: number = queuedMs[0]; ; longest = Math.min(longest * 2, queuedMs[1])) {
+    const queued = Math.min(longest, end - performance.now());
     try {
       await client.query(
         `SAVEPOINT before_lock; SET LOCAL lock_timeout = ${milliseconds(queued)};
