@@ -50,7 +50,7 @@ export function tableLockKey(tableOid: number): bigint {
 /** Milliseconds that a merge queues for the table lock, at first and at most, and that it leaves to others in between. */
 const queuedMs = [250, 1000] as const;
 const apartMs = 100;
-/** Milliseconds: less than a write waits for its commit where `write.lockTimeout` is the default. */
+/** Milliseconds: less than a write waits for its commit where `writes.lockTimeout` is the default. */
 const silenceMs = 4000;
 
 function milliseconds(timeoutMs: number): number {
