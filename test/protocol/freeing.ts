@@ -62,7 +62,7 @@ export function freeingTests(directIo: 'auto' | 'always'): void {
     };
   }
 
-  // Beside what the proxy keeps for itself, which may be another connection at any time.
+  // Beside what the proxy keeps for itself, which may be another connection at any time; its sockets count those as well.
   const others =
     "backend_type in ('client backend', 'walsender') and pid <> pg_backend_pid() and application_name <> 'upwrite'";
 
@@ -76,18 +76,12 @@ export function freeingTests(directIo: 'auto' | 'always'): void {
     await control.query(`select pg_terminate_backend(pid) from pg_stat_activity where ${others}`);
   }
 
-  /** The proxy's sockets, but those of its own sessions. */
-  async function sockets(): Promise<number> {
-    const own = await control.query("select from pg_stat_activity where application_name = 'upwrite'");
-    return openSockets(proxy.pid) - (own.rowCount ?? 0);
-  }
-
   /** Takes the number of the proxy's sockets at rest, once it has stayed the same for some looks. */
   async function steady(): Promise<void> {
     if (!hasProcFs) return;
     let same = 0;
-    await waitFor('the proxy to be at rest', async () => {
-      const now = await sockets();
+    await waitFor('the proxy to be at rest', () => {
+      const now = openSockets(proxy.pid);
       same = now === quiet ? same + 1 : 0;
       quiet = now;
       return same > 20;
@@ -96,7 +90,7 @@ export function freeingTests(directIo: 'auto' | 'always'): void {
 
   async function freed(): Promise<void> {
     await waitFor('the sessions in the database to end', async () => (await sessions()) === 0);
-    if (hasProcFs) await waitFor('the sockets of the proxy to close', async () => (await sockets()) <= quiet);
+    if (hasProcFs) await waitFor('the sockets of the proxy to close', () => openSockets(proxy.pid) <= quiet);
   }
 
   describe('a client that vanishes', () => {

@@ -164,8 +164,8 @@ test('a record that the API does not show yet is read again a little later', asy
     return found.rowCount === 1;
   });
   expect(fault.hits).toBe(2);
-  // Found at the third; the look that is due after it may have begun by now.
-  expect(reads(id)).toBeGreaterThanOrEqual(3);
+  // Found at the third; the last look, which is due after it, may have begun by now.
+  expect([3, 4]).toContain(reads(id));
 });
 
 test('ten thousand deliveries are a row for each record, and few readings', async () => {
