@@ -61,6 +61,8 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
   let isThere = true;
   let supervisor: Promise<void> = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;
+  /** The looks for jobs of dead processes that are under way. */
+  const looks = new Set<Promise<void>>();
   /** Whether the connection is there on which others are told of jobs, and that holds this process's lock. */
   let listens = false;
   /** When the engine as it is now last said that it is there, and when it last knew of all its jobs. */
@@ -187,10 +189,11 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
     if (!unknown) knownFrom = asked;
   };
   const tick = (): void => {
-    if (workers === null) return;
-    look(workers.id).catch((error: unknown) => {
-      log.debug({ err: error }, 'the jobs of dead processes were not looked for');
-    });
+    if (workers === null || stopped) return;
+    const looking = look(workers.id)
+      .catch((error: unknown) => log.debug({ err: error }, 'the jobs of dead processes were not looked for'))
+      .finally(() => looks.delete(looking));
+    looks.add(looking);
   };
 
   return {
@@ -213,6 +216,7 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
       clearInterval(timer);
       giveUp();
       await supervisor;
+      await Promise.all(looks);
     },
   };
 }

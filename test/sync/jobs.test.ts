@@ -25,8 +25,14 @@ beforeEach(async () => {
 afterEach(async () => {
   await Promise.all([...opened].map((jobs) => jobs.stop()));
   opened.clear();
-  await pool.query('DELETE FROM upwrite.processes; DROP SCHEMA IF EXISTS upwrite_jobs CASCADE');
+  await clear();
 });
+
+/** One after the other: a process that was killed may have left a look, which has the jobs' tables and waits for a lease. */
+async function clear(): Promise<void> {
+  await pool.query('DELETE FROM upwrite.processes');
+  await pool.query('DROP SCHEMA IF EXISTS upwrite_jobs CASCADE');
+}
 
 /** `ghost`: its lease is not renewed, as of a process that has been killed. */
 async function open(options: Partial<JobsOptions> & { ghost?: boolean } = {}): Promise<Jobs> {
@@ -129,14 +135,16 @@ test('what a dead process was at goes to another one when its lease has run out'
   // Its one worker is busy for ever, so that it takes nothing more, as the dead do not.
   const dead = await open({ ghost: true, concurrency: 1 });
   let begun = 0;
+  let finish = (): void => undefined;
   dead.register('long', () => {
     begun += 1;
-    return new Promise(() => undefined);
+    return new Promise((resolve) => {
+      finish = resolve;
+    });
   });
   await dead.start();
   await dead.add('long', { n: 1 });
   await eventually(async () => (begun === 1 ? true : undefined));
-  opened.delete(dead);
   const other = await open();
   const done: unknown[] = [];
   other.register('long', async (payload) => {
@@ -145,6 +153,7 @@ test('what a dead process was at goes to another one when its lease has run out'
   await other.start();
   await eventually(async () => (done.length === 1 ? true : undefined));
   expect(done).toEqual([{ n: 1 }]);
+  finish();
 });
 
 test('what a process was at that was killed is free at once, whatever its lease says', async () => {
@@ -219,7 +228,7 @@ test('jobs that were fetched ahead are free again when their process stops, its 
     if (gone) await server.start();
     else expect(await locked()).toBe(0);
     opened.delete(held);
-    await pool.query('DELETE FROM upwrite.processes; DROP SCHEMA IF EXISTS upwrite_jobs CASCADE');
+    await clear();
   }
 });
 
