@@ -50,8 +50,12 @@ export function tableLockKey(tableOid: number): bigint {
 /** Milliseconds that a merge queues for the table lock, at first and at most, and that it leaves to others in between. */
 const queuedMs = [250, 1000] as const;
 const apartMs = 100;
-/** Milliseconds: less than a write waits for its commit where `writes.lockTimeout` is the default. */
-const silenceMs = 4000;
+/**
+ * Milliseconds after which the server ends a transaction that has a table's lock and is not heard of, its process being
+ * frozen, say. A merge's: less than a write waits for its commit where `writes.lockTimeout` is the default. A write's is
+ * longer, since what the API has accepted is then in doubt until the journal is read.
+ */
+const silenceMs = { merge: 4000, write: 30_000 } as const;
 
 function milliseconds(timeoutMs: number): number {
   return Math.max(1, Math.floor(timeoutMs));
@@ -89,17 +93,33 @@ export async function unlockSession(client: pg.ClientBase): Promise<void> {
   await client.query('ROLLBACK; SELECT pg_advisory_unlock_all()');
 }
 
-/** Within the transaction that applies a confirmed write, before it touches a row: keeps merges of pages out. */
-export async function lockTableShared(client: pg.ClientBase, tableOid: number): Promise<void> {
-  await client.query(`SELECT pg_advisory_xact_lock_shared('${tableLockKey(tableOid)}'::bigint)`);
+/**
+ * Within the transaction that applies a confirmed write, before it touches a row: keeps merges of pages out. It is to be
+ * committed then without waiting for anything: the server ends it (25P03) when it is silent for `silence` milliseconds.
+ */
+export async function lockTableShared(
+  client: pg.ClientBase,
+  tableOid: number,
+  silence: number = silenceMs.write,
+): Promise<void> {
+  await client.query(lockTableSharedSql(tableOid, silence));
 }
 
 /** Begins the transaction that applies a confirmed write and keeps merges of pages out, in one round trip. */
-export async function beginApply(client: pg.ClientBase, tableOid: number, timeoutMs: number): Promise<void> {
+export async function beginApply(
+  client: pg.ClientBase,
+  tableOid: number,
+  timeoutMs: number,
+  silence: number = silenceMs.write,
+): Promise<void> {
   await client.query(
-    `BEGIN; SET LOCAL lock_timeout = ${milliseconds(timeoutMs)};
-     SELECT pg_advisory_xact_lock_shared('${tableLockKey(tableOid)}'::bigint)`,
+    `BEGIN; SET LOCAL lock_timeout = ${milliseconds(timeoutMs)}; ${lockTableSharedSql(tableOid, silence)}`,
   );
+}
+
+function lockTableSharedSql(tableOid: number, silence: number): string {
+  return `SET LOCAL idle_in_transaction_session_timeout = ${milliseconds(silence)};
+     SELECT pg_advisory_xact_lock_shared('${tableLockKey(tableOid)}'::bigint)`;
 }
 
 /**
@@ -109,7 +129,7 @@ export async function beginApply(client: pg.ClientBase, tableOid: number, timeou
  * Whoever waits for an exclusive lock keeps out those who come after it, so that one write that does not end, its process
  * being frozen, say, would keep out all others for as long as this one waits, and API calls that were accepted would end
  * in doubt. So it queues for moments only, and lets the others pass in between. A transaction that holds the lock and is
- * not heard of for `silenceMs` is ended by the server (25P03).
+ * not heard of for `silenceMs.merge` is ended by the server (25P03).
  * Source: PostgreSQL manual, "Explicit Locking" and "Client Connection Defaults".
  */
 export async function lockTableExclusive(client: pg.ClientBase, tableOid: number, timeoutMs: number): Promise<void> {
@@ -122,7 +142,7 @@ export async function lockTableExclusive(client: pg.ClientBase, tableOid: number
       await client.query(
         `SAVEPOINT before_lock; SET LOCAL lock_timeout = ${milliseconds(queued)};
          SELECT pg_advisory_xact_lock('${tableLockKey(tableOid)}'::bigint); RELEASE before_lock;
-         SET LOCAL lock_timeout = ${patience}; SET LOCAL idle_in_transaction_session_timeout = ${silenceMs}`,
+         SET LOCAL lock_timeout = ${patience}; SET LOCAL idle_in_transaction_session_timeout = ${silenceMs.merge}`,
       );
       return;
     } catch (error) {

@@ -9,6 +9,7 @@ import {
   lockKeys,
   lockSession,
   lockTableExclusive,
+  lockTableShared,
   unlockSession,
 } from '../../src/store/index.js';
 import { ownPool } from '../support/database.js';
@@ -116,6 +117,23 @@ test('a page whose process is not heard of any more does not keep writes out for
     const error = await frozen.query('COMMIT').catch((reason: unknown) => reason);
     expect(isDatabaseAway(error)).toBe(true);
   });
+});
+
+test('a write whose process is not heard of any more while it is applied does not keep pages out for good', async () => {
+  const silence = 500;
+  for (const begin of ['with locks', 'on its own'] as const) {
+    await withClients(async (frozen, sync) => {
+      if (begin === 'on its own') await beginApply(frozen, 7, 1000, silence);
+      else {
+        await beginWithLocks(frozen, lockKeys(7, ['x']), 1000);
+        await lockTableShared(frozen, 7, silence);
+      }
+      await sync.query('BEGIN');
+      expect(await outcome(lockTableExclusive(sync, 7, 20_000))).toBe('done');
+      const error = await frozen.query('COMMIT').catch((reason: unknown) => reason);
+      expect(isDatabaseAway(error)).toBe(true);
+    });
+  }
 });
 
 test('two hundred keys are locked in one go, in one order by everybody', async () => {
