@@ -107,10 +107,10 @@ async function findInserted(
   signal: AbortSignal,
   taken: ReadonlySet<string> = new Set(),
 ): Promise<readonly (Rec | null)[]> {
-  const before = kit.now();
   const { at } = await whoAmI(client, signal);
-  // The Date header has whole seconds, and was made between then and now.
-  const ahead = at - (before + kit.now()) / 2;
+  // Airtable's time is of before now, so this is the least that its clock can be ahead: however long the question had to
+  // wait for its turn, or its answer to be read, the search begins too early rather than behind the record.
+  const ahead = at - kit.now();
   const all = await createdAfter(client, batch.resource, sentAt + ahead - createdSlack, signal);
   const made = all.filter((record) => !taken.has(record.key));
   if (made.length === 0) return batch.rows.map(() => null);

@@ -1,7 +1,7 @@
 /** Airtable's refusals, which name no record; lost answers; iterators that end; the pace. */
 import { describe, expect, it } from 'vitest';
 import { airtableFaults, startAirtableSandbox } from '../../fixtures/airtable/index.js';
-import type { Cursor, Resource, Session } from '../../src/provider/index.js';
+import { type Cursor, type Resource, type Session, silentLog } from '../../src/provider/index.js';
 import { batch, crm, openAt, personal, signal, tableOf, useSandbox, valuesOf } from './airtable-session.js';
 
 const sandbox = useSandbox();
@@ -227,6 +227,23 @@ describe('looking for lost inserts', () => {
       await session.write(given, signal);
       expect((await session.findInserted(given, sentAt, signal))[0]?.values['name']).toBe(`At ${ahead}`);
     }
+  });
+
+  it('finds them however long Airtable’s time is asked for', async () => {
+    let later = 0;
+    const session = await openAt(sandbox().url, personal, {}, silentLog, () => Date.now() + later);
+    const contacts = await tableOf(session);
+    const given = batch(contacts, 'insert', [{ values: { name: 'Slowly found' } }]);
+    const sentAt = Date.now();
+    await session.write(given, signal);
+    const asked = sandbox().faults.add({ path: '/v0/meta/whoami', action: { kind: 'hold' } });
+    const looking = session.findInserted(given, sentAt, signal);
+    await asked.reached;
+    // What a request waits after a 429: both clocks have gone on before it is answered.
+    later = 30_000;
+    sandbox().clock.advance(later);
+    asked.release();
+    expect((await looking)[0]?.values['name']).toBe('Slowly found');
   });
 });
 

@@ -55,10 +55,11 @@ export async function openAt(
   auth: object = personal,
   over: Record<string, unknown> = {},
   log: KitLog = silentLog,
+  now: () => number = Date.now,
 ): Promise<Session> {
   const provider = await createRegistry().load('airtable');
   const config = { auth, endpoint_url: url, requests_per_second: 50, ...over };
-  return provider.configure(config).open(createKit({ connection: 'crm', provider: 'airtable', log }));
+  return provider.configure(config).open(createKit({ connection: 'crm', provider: 'airtable', log, now }));
 }
 
 export async function tableOf(session: Session, name = 'caladan_crm_contacts'): Promise<Resource> {
