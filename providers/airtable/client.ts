@@ -97,10 +97,10 @@ export class AirtableClient {
         deadline,
         signal: call.signal,
         lane,
-        ...(renewable ? { renew: async () => void (await this.token(used, deadline, call.signal)) } : {}),
+        ...(renewable ? { renew: async () => void (await this.token(used, call.signal)) } : {}),
       },
       async ({ deadline: until, signal }) => {
-        used = await this.token(undefined, until, signal);
+        used = await this.token(undefined, signal);
         const token = used.value;
         const giveBack = await this.turn(baseId, { lane, deadline: until, signal });
         try {
@@ -137,7 +137,7 @@ export class AirtableClient {
   }
 
   /** The token to use, renewed when it is the refused one. Failures on the way are those of a request not sent. */
-  private async token(refused: Token | undefined, deadline: number, signal: AbortSignal): Promise<Token> {
+  private async token(refused: Token | undefined, signal: AbortSignal): Promise<Token> {
     const { auth } = this.config;
     if (auth.kind === 'personal_access_token') return { value: auth.token };
     try {
@@ -151,7 +151,7 @@ export class AirtableClient {
       if (signal.aborted) throw new CallFailure({ kind: 'cancelled', fate: 'unsent', cause: error });
       if (error instanceof FaultError) throw error;
       const { kind, words } = error instanceof CallFailure ? error : { kind: 'network' as const, words: undefined };
-      if (refused === undefined && kind !== 'request' && this.kit.now() < deadline) {
+      if (refused === undefined && kind !== 'request') {
         throw new CallFailure({ kind, fate: 'unsent', cause: error, ...(words === undefined ? {} : { words }) });
       }
       const context = this.kit.describe(error);

@@ -176,12 +176,10 @@ export class GitHubClient {
         deadline,
         signal: call.signal,
         ...(call.lane === undefined ? {} : { lane: call.lane }),
-        ...(this.config.auth.kind === 'token'
-          ? {}
-          : { renew: async () => void (await this.token(used, deadline, call.signal)) }),
+        ...(this.config.auth.kind === 'token' ? {} : { renew: async () => void (await this.token(used, call.signal)) }),
       },
       async (attempt) => {
-        used = await this.token(undefined, attempt.deadline, attempt.signal);
+        used = await this.token(undefined, attempt.signal);
         const transport = this.transport(attempt.deadline, attempt.signal, call.notes);
         const octokit = new Octokit({
           auth: used.value,
@@ -220,7 +218,7 @@ export class GitHubClient {
   }
 
   /** The token to use, renewed when it is the refused one. Failures on the way are those of a request not sent. */
-  private async token(refused: Token | undefined, deadline: number, signal: AbortSignal): Promise<Token> {
+  private async token(refused: Token | undefined, signal: AbortSignal): Promise<Token> {
     const { auth } = this.config;
     if (auth.kind === 'token') return { value: auth.token };
     try {
@@ -233,7 +231,7 @@ export class GitHubClient {
       if (signal.aborted) throw new CallFailure({ kind: 'cancelled', fate: 'unsent', cause: error });
       if (error instanceof FaultError) throw error;
       const { kind, words } = error instanceof CallFailure ? error : { kind: 'network' as const, words: undefined };
-      if (refused === undefined && kind !== 'request' && this.kit.now() < deadline) {
+      if (refused === undefined && kind !== 'request') {
         throw new CallFailure({ kind, fate: 'unsent', cause: error, ...(words === undefined ? {} : { words }) });
       }
       const context = this.kit.describe(error);

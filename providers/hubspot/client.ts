@@ -82,10 +82,10 @@ export class HubspotClient {
         ...(call.lane === undefined ? {} : { lane: call.lane }),
         ...(this.config.auth.kind === 'private_app'
           ? {}
-          : { renew: async () => void (await this.token(used, deadline, call.signal)) }),
+          : { renew: async () => void (await this.token(used, call.signal)) }),
       },
       async (attempt) => {
-        used = await this.token(undefined, attempt.deadline, attempt.signal);
+        used = await this.token(undefined, attempt.signal);
         const giveBack = await this.turn(call, attempt.deadline, attempt.signal);
         const transport = new CallTransport({
           kit: this.kit,
@@ -132,7 +132,7 @@ export class HubspotClient {
   }
 
   /** The token to use, renewed when it is the refused one. Failures on the way are those of a request not sent. */
-  private async token(refused: Token | undefined, deadline: number, signal: AbortSignal): Promise<Token> {
+  private async token(refused: Token | undefined, signal: AbortSignal): Promise<Token> {
     const { auth } = this.config;
     if (auth.kind === 'private_app') return { value: auth.access_token };
     try {
@@ -141,7 +141,7 @@ export class HubspotClient {
       if (signal.aborted) throw new CallFailure({ kind: 'cancelled', fate: 'unsent', cause: error });
       if (error instanceof FaultError) throw error;
       const { kind, words } = error instanceof CallFailure ? error : { kind: 'network' as const, words: undefined };
-      if (refused === undefined && kind !== 'request' && this.kit.now() < deadline) {
+      if (refused === undefined && kind !== 'request') {
         throw new CallFailure({ kind, fate: 'unsent', cause: error, ...(words === undefined ? {} : { words }) });
       }
       const context = this.kit.describe(error);

@@ -149,6 +149,20 @@ describe('authorisation', () => {
     expect(sandbox.records('Contact')).toHaveLength(before);
   });
 
+  it('says what the token endpoint said, however late it came', async () => {
+    const contacts = await tableOf(await open(), 'contacts');
+    const rows = [{ values: { last_name: 'x' } }];
+    for (const [error, sqlstate] of [
+      ['rate_limit_exceeded', '53400'],
+      ['unknown_error', '58030'],
+    ] as const) {
+      sandbox.faults.add({ path: '/services/oauth2/token', action: { kind: 'respond', status: 400, body: { error } } });
+      const { outcomes } = await (await open()).write(batch(contacts, 'insert', rows, 0), signal);
+      const context = expect.stringContaining(error);
+      expect(outcomes).toMatchObject([{ kind: 'rejected', fault: { sqlstate, context } }]);
+    }
+  });
+
   it('an unreachable login host is an unavailable API, and the write was not sent', async () => {
     const session = await open();
     const contacts = await tableOf(session, 'contacts');
