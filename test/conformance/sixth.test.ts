@@ -2,7 +2,7 @@
  * A sixth provider, made as the README says: the template's folder under another name, found by that name. It stands in a
  * tree of its own, whose `src` is the repository's.
  */
-import { cpSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -11,10 +11,12 @@ import * as stand from './sixth/stand.js';
 import { conform } from './suite.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const tree = join(root, '.upwrite', `sixth-${process.pid}`);
+const home = join(root, '.upwrite');
+mkdirSync(home, { recursive: true });
+const tree = mkdtempSync(join(home, 'sixth-'));
 const folder = join(tree, 'providers', 'sixth');
 
-mkdirSync(join(tree, 'providers'), { recursive: true });
+mkdirSync(join(tree, 'providers'));
 symlinkSync(join(root, 'src'), join(tree, 'src'));
 cpSync(join(root, 'providers', '_template'), folder, { recursive: true });
 const index = join(folder, 'index.ts');

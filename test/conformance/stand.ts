@@ -17,6 +17,16 @@ export type Trouble =
   /** The API failed, and does not say whether it applied the request. */
   | { readonly kind: 'crash' };
 
+/** Tells when the first request has met a trouble. */
+export interface Met {
+  readonly reached: Promise<void>;
+}
+
+/** The same of a trouble that waits in several places. */
+export function firstOf(places: readonly Met[]): Met {
+  return { reached: Promise.race(places.map(({ reached }) => reached)) };
+}
+
 /** A value that the API refuses, and what the client is to get. */
 export interface Refusal {
   readonly name: string;
@@ -73,7 +83,7 @@ export interface Stand {
   /** Write requests that reached the API so far, whatever became of them. */
   writes(): number;
   /** The next write meets the trouble, once; or reads too, `times` times. */
-  trouble(trouble: Trouble, options?: { readonly times?: number; readonly reads?: boolean }): void;
+  trouble(trouble: Trouble, options?: { readonly times?: number; readonly reads?: boolean }): Met;
   /** The access token in use is refused from now on. */
   expireToken(): void;
   /** Moves the API's clock. */

@@ -23,26 +23,27 @@ export function mark(prefix: string): string {
   return `${prefix} ${serial}`;
 }
 
-interface Sent {
+export interface Row {
+  readonly key?: string;
+  readonly values?: Values;
+}
+
+/** Milliseconds for an answer; less than the time that the suite's APIs ask to wait where they are to be in vain. */
+export const patience = 20_000;
+
+export interface Sent {
   readonly outcomes: readonly Outcome[];
   readonly batch: Batch;
   readonly sentAt: number;
 }
 
 interface SendOptions {
-  /** Milliseconds for an answer. */
-  readonly patience?: number;
   readonly signal?: AbortSignal;
   /** Upsert: the columns by which records are found. */
   readonly conflict?: readonly string[];
 }
 
-export async function send(
-  scene: Scene,
-  verb: Verb,
-  rows: readonly { readonly key?: string; readonly values?: Values }[],
-  options: SendOptions = {},
-): Promise<Sent> {
+export async function send(scene: Scene, verb: Verb, rows: readonly Row[], options: SendOptions = {}): Promise<Sent> {
   const batch: Batch = {
     verb,
     resource: scene.resource,
@@ -51,7 +52,7 @@ export async function send(
       return { key, values, idempotencyKey: `conformance-${process.pid}-${serial}` };
     }),
     ...(options.conflict === undefined ? {} : { conflict: options.conflict }),
-    deadline: Date.now() + (options.patience ?? 10_000),
+    deadline: Date.now() + patience,
   };
   const sentAt = Date.now();
   const { outcomes } = await scene.session.write(batch, options.signal ?? scene.signal);

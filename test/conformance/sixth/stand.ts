@@ -108,9 +108,8 @@ export async function start(): Promise<Stand> {
     },
     missingKey: 'note-999999',
     writes: () => api.log.list().filter(({ path }) => path === batches).length,
-    trouble: (trouble, { times = 1, reads = false } = {}) => {
-      api.faults.add({ path: reads ? '/objects/*' : batches, times, action: actionOf(trouble) });
-    },
+    trouble: (trouble, { times = 1, reads = false } = {}) =>
+      api.faults.add({ path: reads ? '/objects/*' : batches, times, action: actionOf(trouble) }),
     expireToken: () => api.notes().tokens.clear(),
     advance: (millis) => api.clock.advance(millis),
     reset: () => api.reset(),

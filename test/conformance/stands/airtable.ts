@@ -176,9 +176,8 @@ function stand(sandbox: AirtableSandbox): Stand {
     missingKey,
     writes: () =>
       sandbox.requests.list().filter((entry) => entry.path.split('?')[0] === address && entry.method !== 'GET').length,
-    trouble: (trouble, { times = 1, reads = false } = {}) => {
-      sandbox.faults.add({ path: reads ? '/v0/*' : address, times, action: actionOf(trouble) });
-    },
+    trouble: (trouble, { times = 1, reads = false } = {}) =>
+      sandbox.faults.add({ path: reads ? '/v0/*' : address, times, action: actionOf(trouble) }),
     expireToken: () => sandbox.expireTokens(),
     advance: (millis) => sandbox.clock.advance(millis),
     reset: () => sandbox.reset(),

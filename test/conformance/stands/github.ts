@@ -142,7 +142,7 @@ function stand(sandbox: GitHubSandbox): Stand {
     writes: () => sandbox.writes(),
     trouble: (trouble, { times = 1, reads = false } = {}) => {
       const path = reads ? '/graphql*' : '/graphql#mutation*';
-      sandbox.faults.add({ path, times, action: actionOf(trouble) });
+      return sandbox.faults.add({ path, times, action: actionOf(trouble) });
     },
     expireToken: () => sandbox.expireTokens(),
     advance: (millis) => sandbox.clock.advance(millis),

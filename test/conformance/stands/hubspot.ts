@@ -6,7 +6,7 @@ import {
   hubspotFaults,
   startHubspotSandbox,
 } from '../../../fixtures/hubspot/index.js';
-import type { Exceptions, Kept, Refusal, Stand, Trouble } from '../stand.js';
+import { type Exceptions, firstOf, type Kept, type Refusal, type Stand, type Trouble } from '../stand.js';
 
 const options = {
   contacts: 5,
@@ -178,14 +178,10 @@ function stand(sandbox: HubspotSandbox): Stand {
     writes: () => sandbox.requests.list().filter(isWrite).length,
     trouble: (trouble, { times = 1, reads = false } = {}) => {
       const action = actionOf(trouble);
-      if (reads) {
-        sandbox.faults.add({ path: '/crm/v3/objects/*', times, action });
-        return;
-      }
+      if (reads) return sandbox.faults.add({ path: '/crm/v3/objects/*', times, action });
       // A single create and the batches that make records: whichever comes first meets it.
-      for (const kind of ['', '/batch/create', '/batch/upsert']) {
-        sandbox.faults.add({ method: 'POST', path: `/crm/v3/objects/contacts${kind}`, times, action });
-      }
+      const paths = ['', '/batch/create', '/batch/upsert'].map((kind) => `/crm/v3/objects/contacts${kind}`);
+      return firstOf(paths.map((path) => sandbox.faults.add({ method: 'POST', path, times, action })));
     },
     expireToken: () => sandbox.expireTokens(),
     advance: (millis) => sandbox.clock.advance(millis),

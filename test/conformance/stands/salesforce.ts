@@ -6,7 +6,7 @@ import {
   salesforceFaults,
   startSalesforceSandbox,
 } from '../../../fixtures/salesforce/index.js';
-import type { Exceptions, Kept, Refusal, Stand, Trouble } from '../stand.js';
+import { type Exceptions, firstOf, type Kept, type Refusal, type Stand, type Trouble } from '../stand.js';
 
 const options = { contacts: 5, accounts: 3, invoiceItems: 2, pageSize: 50 };
 const collections = '/services/data/v62.0/composite/sobjects';
@@ -153,7 +153,7 @@ function stand(sandbox: SalesforceSandbox): Stand {
     writes: () => sandbox.requests.list().filter(isWrite).length,
     trouble: (trouble, { times = 1, reads = false } = {}) => {
       const paths = reads ? ['/services/data/*'] : [collections, upserts];
-      for (const path of paths) sandbox.faults.add({ path, times, action: actionOf(trouble) });
+      return firstOf(paths.map((path) => sandbox.faults.add({ path, times, action: actionOf(trouble) })));
     },
     expireToken: () => sandbox.expireTokens(),
     advance: (millis) => sandbox.clock.advance(millis),

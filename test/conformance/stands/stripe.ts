@@ -6,7 +6,7 @@ import {
   startStripeSandbox,
   stripeFaults,
 } from '../../../fixtures/stripe/index.js';
-import type { Exceptions, Kept, Refusal, Stand, Trouble } from '../stand.js';
+import { type Exceptions, firstOf, type Kept, type Refusal, type Stand, type Trouble } from '../stand.js';
 
 const refusals: readonly Refusal[] = [
   {
@@ -138,9 +138,9 @@ function stand(sandbox: StripeSandbox): Stand {
     writes: () => sandbox.requests.list().filter(isWrite).length,
     trouble: (trouble, { times = 1, reads = false } = {}) => {
       const action = actionOf(trouble);
-      if (reads) sandbox.faults.add({ path: '/v1/*', times, action });
-      else
-        for (const method of ['POST', 'DELETE']) sandbox.faults.add({ method, path: '/v1/customers*', times, action });
+      if (reads) return sandbox.faults.add({ path: '/v1/*', times, action });
+      const methods = ['POST', 'DELETE'];
+      return firstOf(methods.map((method) => sandbox.faults.add({ method, path: '/v1/customers*', times, action })));
     },
     expireToken: () => sandbox.expireKey(),
     advance: (millis) => sandbox.clock.advance(millis),
