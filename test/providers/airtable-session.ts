@@ -72,7 +72,7 @@ export function batch(
   resource: Resource,
   verb: Verb,
   rows: readonly { key?: string; values?: Values }[],
-  patience = 5000,
+  patience = 20_000,
 ): Batch {
   return {
     verb,

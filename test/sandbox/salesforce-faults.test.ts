@@ -13,7 +13,7 @@ import { type Answer, Client, idsOf, list, object, send, text, tokenRequest } fr
 const COLLECTIONS = '*/composite/sobjects';
 const { clientId, clientSecret, refreshToken, username, password } = DEFAULT_CREDENTIALS;
 const keys = generateKeyPairSync('rsa', { modulusLength: 2048 });
-const LIFETIME_MS = 60_000;
+const LIFETIME_MS = 3_600_000;
 
 let sandbox: SalesforceSandbox;
 let client: Client;
@@ -106,9 +106,9 @@ describe('tokens', () => {
   const EXPIRED = { status: 401, body: [{ message: 'Session expired or invalid', errorCode: 'INVALID_SESSION_ID' }] };
 
   test('tokens end with time, on demand, and when revoked', async () => {
-    sandbox.clock.advance(LIFETIME_MS - 5_000);
+    sandbox.clock.advance(LIFETIME_MS - 60_000);
     expect((await client.call('GET', '/limits')).status).toBe(200);
-    sandbox.clock.advance(5_000);
+    sandbox.clock.advance(60_000);
     expect(await client.call('GET', '/limits')).toMatchObject(EXPIRED);
     client = await Client.login(sandbox);
     sandbox.expireTokens();
@@ -233,7 +233,7 @@ describe('faults', () => {
     const after = sandbox.faults.add({ path: COLLECTIONS, action: { kind: 'hold', phase: 'after' } });
     const second = client.create('Contact', [{ LastName: 'applied' }]);
     await after.reached;
-    await expect.poll(lastNames).toEqual(['held', 'applied']);
+    await expect.poll(lastNames, { timeout: 20_000 }).toEqual(['held', 'applied']);
     after.release();
     expect(idsOf(await second)).toHaveLength(1);
   });

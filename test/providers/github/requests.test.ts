@@ -147,7 +147,7 @@ describe('limits', () => {
   it('an exhausted GraphQL hour is waited for only as long as there is time', async () => {
     const session = await open();
     sandbox.use('graphql', sandbox.settings.hourlyLimit);
-    const { outcomes } = await write(session, 'issues', 'insert', [{ values: { repository, title: 't' } }], 2000);
+    const { outcomes } = await write(session, 'issues', 'insert', [{ values: { repository, title: 't' } }]);
     expect(kinds(outcomes)).toEqual(['rate_limited']);
     const [outcome] = outcomes;
     expect(outcome?.kind === 'rejected' && outcome.fault.message).toMatch(/retry in 3[56]\d\d s/);
@@ -178,7 +178,7 @@ describe('limits', () => {
     const strict = await startGitHubSandbox({ issues: 0, creationsPerMinute: 1 });
     try {
       const session = await open({ config: { base_url: strict.url } });
-      const insert = () => write(session, 'issues', 'insert', [{ values: { repository, title: 't' } }], 1000);
+      const insert = () => write(session, 'issues', 'insert', [{ values: { repository, title: 't' } }]);
       expect(kinds((await insert()).outcomes)).toEqual(['applied']);
       expect(kinds((await insert()).outcomes)).toEqual(['rate_limited']);
       expect(strict.hub.issues).toHaveLength(1);

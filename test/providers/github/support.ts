@@ -71,7 +71,7 @@ export async function tableOf(session: Session, name: string): Promise<Resource>
 
 export type Row = { readonly key?: string; readonly values?: Values };
 
-export function batch(resource: Resource, verb: Verb, rows: readonly Row[], patience = 5000): Batch {
+export function batch(resource: Resource, verb: Verb, rows: readonly Row[], patience = 20_000): Batch {
   return {
     verb,
     resource,
@@ -80,7 +80,7 @@ export function batch(resource: Resource, verb: Verb, rows: readonly Row[], pati
   };
 }
 
-export async function write(session: Session, table: string, verb: Verb, rows: readonly Row[], patience = 5000) {
+export async function write(session: Session, table: string, verb: Verb, rows: readonly Row[], patience = 20_000) {
   const resource = await tableOf(session, table);
   return session.write(batch(resource, verb, rows, patience), signal);
 }

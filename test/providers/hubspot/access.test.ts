@@ -1,5 +1,5 @@
 /** What only HubSpot has: its tokens, scopes and limits, against the project's sandbox. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   DEFAULT_CREDENTIALS,
   type HubspotSandbox,
@@ -7,7 +7,20 @@ import {
   startHubspotSandbox,
 } from '../../../fixtures/hubspot/index.js';
 import { type KitLog, silentLog } from '../../../src/provider/index.js';
-import { codes, endOf, oauth, open, paths, privateApp, pullAll, signal, sizes, tableOf, write } from './support.js';
+import {
+  batch,
+  codes,
+  endOf,
+  oauth,
+  open,
+  paths,
+  privateApp,
+  pullAll,
+  signal,
+  sizes,
+  tableOf,
+  write,
+} from './support.js';
 
 const { clientSecret, refreshToken } = DEFAULT_CREDENTIALS;
 let sandbox: HubspotSandbox;
@@ -129,16 +142,22 @@ describe('limits', () => {
   });
 
   it('of ten seconds are told with the time to wait', async () => {
-    const session = await open(sandbox);
+    let now = Date.now;
+    const session = await open(sandbox, { now: () => now() });
     const contacts = await tableOf(session, 'contacts');
     sandbox.faults.add({ method: 'POST', path: '/crm/v3/objects/contacts', action: hubspotFaults.tenSecondly });
-    const [outcome] = await write(session, contacts, 'insert', [{ values: { email: 'x@example.com' } }], 1500);
+    const given = batch(contacts, 'insert', [{ values: { email: 'x@example.com' } }]);
+    // By the clock of the waits, which stands, less time is left than there is to wait.
+    now = () => given.deadline - 1500;
+    const [outcome] = (await session.write(given, signal)).outcomes;
     expect(outcome).toMatchObject({
       fault: { sqlstate: '53400', message: 'hubspot rate limit reached, retry in 2 s' },
     });
   });
 
   it('are kept to by themselves', async () => {
+    // Time stands still: however slow the machine is, all of it is within the ten seconds.
+    vi.useFakeTimers({ toFake: ['Date'] });
     const strict = await startHubspotSandbox({ ...sizes, requestsPerTenSeconds: 20, contacts: 0 });
     try {
       const session = await open(strict, { config: { objects: ['contacts'], associations: 'none' } });
@@ -152,6 +171,7 @@ describe('limits', () => {
       expect(codes(outcome === undefined ? [] : [outcome])).toEqual(['rate_limited']);
       expect(strict.requests.list().map(({ status }) => status)).not.toContain(429);
     } finally {
+      vi.useRealTimers();
       await strict.close();
     }
   });

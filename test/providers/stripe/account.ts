@@ -40,7 +40,7 @@ export function row(values: Values, rest: Partial<BatchRow> = {}): BatchRow {
   return { key: null, values, idempotencyKey: `stripe-test-${process.pid}-${serial}`, ...rest };
 }
 
-export function batchOf(table: string, verb: Verb, rows: readonly BatchRow[], patience = 5000): Batch {
+export function batchOf(table: string, verb: Verb, rows: readonly BatchRow[], patience = 20_000): Batch {
   return { verb, resource: resource(table), rows, deadline: Date.now() + patience };
 }
 
