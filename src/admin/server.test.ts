@@ -1,5 +1,5 @@
 import { request } from 'node:http';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type Admin, type Route, startAdmin } from './server.js';
 
 let admin: Admin | undefined;
@@ -76,5 +76,32 @@ describe('the HTTP listener', () => {
     const reply = await fetch(`${url}/`);
     expect([reply.status, await reply.text()]).toEqual([500, 'internal error\n']);
     expect(errors).toHaveLength(1);
+  });
+
+  it('is closed when what is under way has come to its end', async () => {
+    const steps: string[] = [];
+    let end = (): void => undefined;
+    const begun = new Promise<void>((resolve) => {
+      start({
+        method: 'GET',
+        path: '/',
+        handle: async () => {
+          resolve();
+          await new Promise<void>((done) => {
+            end = done;
+          });
+          steps.push('answered');
+          return { status: 200 };
+        },
+      })
+        .then((url) => fetch(url))
+        .catch(() => steps.push('cut off'));
+    });
+    await begun;
+    const closed = admin?.close().then(() => steps.push('closed'));
+    await vi.waitFor(() => expect(steps).toEqual(['cut off']), 20_000);
+    end();
+    await closed;
+    expect(steps).toEqual(['cut off', 'answered', 'closed']);
   });
 });

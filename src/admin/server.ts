@@ -50,6 +50,7 @@ export interface AdminOptions {
 export interface Admin {
   readonly host: string;
   readonly port: number;
+  /** Clients are cut off at once; resolves when what was under way for them has come to its end. */
   close(): Promise<void>;
 }
 
@@ -59,6 +60,7 @@ class TooLarge extends Error {}
 /** Starts listening. Rejects when the address cannot be taken. */
 export async function startAdmin(options: AdminOptions): Promise<Admin> {
   let underWay = 0;
+  const answering = new Set<Promise<void>>();
   const server = createServer((request, response) => {
     if (underWay >= (options.maxInFlight ?? 256)) {
       send(response, { status: 503, body: 'too many requests at once\n' });
@@ -68,10 +70,12 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
     response.once('close', () => {
       underWay -= 1;
     });
-    answer(options, request)
+    const answered = answer(options, request)
       .catch((error: unknown) => failure(options, error))
       .then((reply) => send(response, reply))
-      .catch(options.onError);
+      .catch(options.onError)
+      .finally(() => answering.delete(answered));
+    answering.add(answered);
   });
   server.requestTimeout = options.requestTimeout ?? 10_000;
   server.headersTimeout = Math.min(5000, server.requestTimeout);
@@ -81,11 +85,13 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
   return {
     host: options.host,
     port: typeof address === 'object' && address !== null ? address.port : options.port,
-    close: () =>
-      new Promise((resolve) => {
+    close: async () => {
+      await new Promise<void>((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
-      }),
+      });
+      await Promise.all(answering);
+    },
   };
 }
 

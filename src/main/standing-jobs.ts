@@ -64,8 +64,9 @@ export function registerStanding(jobs: Jobs, options: StandingOptions): Standing
     await jobs.ensure(task, (await current()).map(jobOf));
   };
   let isAsked = false;
+  let stopped = false;
   const look = (): void => {
-    if (isAsked) return;
+    if (isAsked || stopped) return;
     isAsked = true;
     looking = looking
       .then(() => {
@@ -87,9 +88,10 @@ export function registerStanding(jobs: Jobs, options: StandingOptions): Standing
   timer.unref();
   return {
     wake: () => {
-      looking = looking.then(wakeAll).catch(options.onError);
+      if (!stopped) looking = looking.then(wakeAll).catch(options.onError);
     },
     stop: async () => {
+      stopped = true;
       clearInterval(timer);
       await looking;
     },

@@ -154,6 +154,8 @@ export async function openJobs(options: JobsOptions): Promise<Jobs> {
     });
     alive = performance.now();
     knownFrom = alive;
+    // The connection of the one before is gone, and the lock with it: whoever said that it is held would count as dead.
+    listens = false;
     const mine = runTaskList({ ...shared, preset, concurrency, pollInterval }, taskList(), engine);
     workers = mine;
     await Promise.race([lost, mine.promise]).catch((error: unknown) => {
@@ -243,7 +245,8 @@ async function end(workers: WorkerPool, jobs: () => Promise<void>): Promise<void
   const ending = Promise.resolve(workers.gracefulShutdown('the process ends')).catch(() => undefined);
   await within(jobs(), stopGrace);
   if (await within(ending, restartDelay)) return;
-  void Promise.resolve(workers.forcefulShutdown('the process ends')).catch(() => undefined);
+  const forced = Promise.resolve(workers.forcefulShutdown('the process ends')).catch(() => undefined);
+  await within(forced, restartDelay);
 }
 
 /** Waits for something, but no longer than so many milliseconds. Answers whether it came. */

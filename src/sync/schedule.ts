@@ -9,7 +9,8 @@ export interface FirstListings {
   listed(tableOid: number): void;
   /** Tables that are not among these are waited for no longer. */
   keep(tableOids: ReadonlySet<number>): void;
-  stop(): void;
+  /** Resolves when no look is under way any more. */
+  stop(): Promise<void>;
 }
 
 /** Milliseconds between looks at what other processes have listed. */
@@ -27,15 +28,18 @@ export function firstListings(pool: pg.Pool, log: KitLog): FirstListings {
   // Nobody has to listen to it.
   promise.catch(() => undefined);
   let timer: NodeJS.Timeout | undefined;
+  let looking: Promise<void> = Promise.resolve();
   let stopped = false;
 
   const settle = (): void => {
     if (waiting.size === 0) resolve();
   };
+  /** At the very end of a listing the rows are there and the state is not yet said: that comes a moment later. */
   const look = async (): Promise<void> => {
     try {
       const listed = await pool.query<{ oid: number }>(
-        'SELECT table_oid AS oid FROM upwrite.tables WHERE last_synced_at IS NOT NULL AND table_oid = ANY ($1::oid[])',
+        `SELECT table_oid AS oid FROM upwrite.tables
+         WHERE last_synced_at IS NOT NULL AND state <> 'backfilling' AND table_oid = ANY ($1::oid[])`,
         [[...waiting]],
       );
       for (const { oid } of listed.rows) waiting.delete(oid);
@@ -43,7 +47,12 @@ export function firstListings(pool: pg.Pool, log: KitLog): FirstListings {
       log.debug({ err: error }, 'the state of the first listings could not be read');
     }
     settle();
-    if (waiting.size > 0 && !stopped) timer = setTimeout(() => void look(), lookInterval);
+    if (waiting.size > 0 && !stopped) lookLater();
+  };
+  const lookLater = (): void => {
+    timer = setTimeout(() => {
+      looking = look();
+    }, lookInterval);
   };
 
   return {
@@ -51,7 +60,7 @@ export function firstListings(pool: pg.Pool, log: KitLog): FirstListings {
     await: (tableOids) => {
       for (const oid of tableOids) waiting.add(oid);
       settle();
-      if (waiting.size > 0) timer = setTimeout(() => void look(), lookInterval);
+      if (waiting.size > 0) lookLater();
     },
     listed: (tableOid) => {
       if (waiting.delete(tableOid)) settle();
@@ -60,10 +69,11 @@ export function firstListings(pool: pg.Pool, log: KitLog): FirstListings {
       for (const oid of waiting) if (!tableOids.has(oid)) waiting.delete(oid);
       settle();
     },
-    stop: () => {
+    stop: async () => {
       stopped = true;
       clearTimeout(timer);
       reject(new Error('the sync was stopped'));
+      await looking;
     },
   };
 }

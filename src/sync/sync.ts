@@ -11,6 +11,7 @@ import { type Failure, failureOf } from './failure.js';
 import { addJob } from './graphile.js';
 import type { TableContext } from './incoming.js';
 import type { JobContext, Jobs } from './jobs.js';
+import { pause } from './pause.js';
 import { type Progress, Reporter, type StateChange } from './reporter.js';
 import { rereadNow } from './reread.js';
 import { firstListings } from './schedule.js';
@@ -61,6 +62,7 @@ export interface Sync {
   wake(tableOid: number): Promise<void>;
   /** Brings the jobs in line with the catalog, after it has changed. */
   update(): void;
+  /** Runs of tables are jobs, which end with the jobs. Resolves when nothing else is under way. */
   stop(): Promise<void>;
 }
 
@@ -134,10 +136,14 @@ export function startSync(options: SyncOptions): Sync {
     if (delayMs !== null) await again(tableOid, delayMs, result === 'failed' ? failures + 1 : 0);
   };
 
-  let stopped = false;
-  const releaseLater = async (tableOid: number, run: string): Promise<void> => {
-    while (!stopped) {
-      await new Promise((resolve) => setTimeout(resolve, busyMs));
+  const ending = new AbortController();
+  /** Ends of runs that are still to be written down. */
+  const unreleased = new Set<Promise<void>>();
+  const release = async (tableOid: number, run: string): Promise<void> => {
+    for (;;) {
+      await pause(busyMs, ending.signal);
+      // The lease says it from now on.
+      if (ending.signal.aborted) return;
       try {
         await positions.release(pool, tableOid, run);
         return;
@@ -145,6 +151,10 @@ export function startSync(options: SyncOptions): Sync {
         log.debug({ err: error }, 'the end of a run could not be written down yet');
       }
     }
+  };
+  const releaseLater = (tableOid: number, run: string): void => {
+    const releasing = release(tableOid, run).finally(() => unreleased.delete(releasing));
+    unreleased.add(releasing);
   };
 
   const schedule = async (): Promise<void> => {
@@ -159,6 +169,7 @@ export function startSync(options: SyncOptions): Sync {
 
   let scheduling: Promise<void> = Promise.resolve();
   const update = (): void => {
+    if (ending.signal.aborted) return;
     first.keep(new Set(catalog.all().flatMap(({ oid, attached }) => (attached ? [oid] : []))));
     scheduling = scheduling.then(schedule).catch((error: unknown) => {
       if (!isDatabaseAway(error)) log.warn({ err: error }, 'the jobs of the tables could not be added');
@@ -193,10 +204,9 @@ export function startSync(options: SyncOptions): Sync {
     wake: (tableOid) => jobs.add(syncTask, { table: tableOid, failures: 0 }, { key: syncKey(tableOid), ...forEver }),
     update,
     stop: async () => {
-      stopped = true;
+      ending.abort();
       clearInterval(timer);
-      first.stop();
-      await scheduling;
+      await Promise.all([first.stop(), scheduling, ...unreleased]);
     },
   };
 }
@@ -216,7 +226,7 @@ function parsePayload(payload: unknown): { tableOid: number; failures: number } 
 
 interface RunContext extends TableContext {
   readonly isBusyHere: boolean;
-  readonly releaseLater: (tableOid: number, run: string) => Promise<void>;
+  readonly releaseLater: (tableOid: number, run: string) => void;
 }
 
 interface Ran {
@@ -243,7 +253,7 @@ async function runOnce(options: SyncOptions, context: RunContext, failures: numb
         worker: options.worker,
         sliceMs: options.sliceMs ?? 10_000,
         sweepMs: options.sweepMs ?? 6 * 3_600_000,
-        onUnreleased: (run) => void context.releaseLater(table.oid, run),
+        onUnreleased: (run) => context.releaseLater(table.oid, run),
         onStart: (claim, position) => reporter.start(claim, position),
         onPage: (position, page, rate) => reporter.page(position, page, rate),
       },

@@ -7,6 +7,7 @@ import type { Outcome } from './receiver.js';
 
 export interface Tally {
   readonly count: (connection: string | null, outcome: Outcome, hook: string | null) => void;
+  /** What has been counted by then is noted. */
   stop(): Promise<void>;
 }
 
@@ -35,8 +36,7 @@ export function startTally(pool: pg.Pool, log: KitLog): Tally {
     log.warn({ deliveries: Object.fromEntries(refused) }, 'deliveries of webhooks were refused');
     refused = new Map();
   };
-  const counting = startLoop(async () => {
-    say();
+  const note = async (): Promise<void> => {
     const written = counts;
     counts = new Map();
     try {
@@ -44,6 +44,10 @@ export function startTally(pool: pg.Pool, log: KitLog): Tally {
     } catch (error) {
       log.debug({ error }, 'deliveries of webhooks were not counted');
     }
+  };
+  const counting = startLoop(async () => {
+    say();
+    await note();
     return countInterval;
   });
   const pruning = startLoop(async () => {
@@ -68,6 +72,7 @@ export function startTally(pool: pg.Pool, log: KitLog): Tally {
     },
     stop: async () => {
       await Promise.all([counting.stop(), pruning.stop()]);
+      await note();
     },
   };
 }

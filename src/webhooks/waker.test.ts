@@ -37,3 +37,11 @@ it('puts nothing off past its end', async () => {
   vi.advanceTimersByTime(10_000);
   expect(woken).toEqual([1]);
 });
+
+it('puts nothing off once it is stopped', async () => {
+  await waker.wake([1]);
+  waker.stop();
+  await waker.wake([1]);
+  vi.advanceTimersByTime(10_000);
+  expect(woken).toEqual([1]);
+});

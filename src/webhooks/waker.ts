@@ -9,7 +9,7 @@ const spacing = 500;
 export interface Waker {
   /** Resolves when readings that are not put off are certain to come. */
   wake(tableOids: Iterable<number>): Promise<void>;
-  /** Readings that were put off are left to whoever looks at the queue next. */
+  /** Readings that were put off, or would be from now on, are left to whoever looks at the queue next. */
   stop(): void;
 }
 
@@ -21,6 +21,7 @@ export function createWaker(wakeTable: (tableOid: number) => Promise<void>): Wak
   /** When each table was last read, in epoch milliseconds. */
   const times = new Map<number, number>();
   const timers = new Map<number, NodeJS.Timeout>();
+  let stopped = false;
   const read = (oid: number): Promise<void> => {
     times.set(oid, Date.now());
     return wakeTable(oid);
@@ -31,6 +32,7 @@ export function createWaker(wakeTable: (tableOid: number) => Promise<void>): Wak
         if (timers.has(oid)) return [];
         const wait = (times.get(oid) ?? 0) + spacing - Date.now();
         if (wait <= 0) return [read(oid)];
+        if (stopped) return [];
         const timer = setTimeout(() => {
           timers.delete(oid);
           void read(oid);
@@ -41,6 +43,7 @@ export function createWaker(wakeTable: (tableOid: number) => Promise<void>): Wak
       await Promise.all(due);
     },
     stop: () => {
+      stopped = true;
       for (const timer of timers.values()) clearTimeout(timer);
       timers.clear();
     },
