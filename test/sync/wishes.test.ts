@@ -89,7 +89,7 @@ async function until(state: string): Promise<Record<string, unknown>> {
   return eventually(async () => {
     const found = await pool.query<Record<string, unknown>>('SELECT * FROM upwrite.tables');
     return found.rows[0]?.['state'] === state ? found.rows[0] : undefined;
-  });
+  }, 40_000);
 }
 
 test('a paused table is left alone, by every process and across restarts, until it is resumed', async () => {
@@ -166,8 +166,10 @@ test('a resync lists everything anew and removes what has gone without a trace',
 test('after a fortnight without a look everything is listed anew: the API has forgotten what was deleted', async () => {
   const oid = await setUp(contacts());
   fill(250);
-  const sync = await start();
+  // A run that is under way would say that it has just looked.
+  const sync = await start({ every: () => hour });
   await sync.firstSync;
+  await until('live');
   await pool.query("INSERT INTO salesforce.contacts (id, email) VALUES ('zombie', 'x')");
   await pool.query("UPDATE upwrite.tables SET last_synced_at = last_synced_at - interval '20 days'");
   await sync.wake(oid);
@@ -190,12 +192,12 @@ test('where the API lists no deletions a sweep beside the changes finds them, sl
       api.put('Contact', `a${made}`, { email: 'made' }, 6000 + made);
     }
   };
-  await eventually(async () => ((await keys()).length === 520 && made === 20 ? true : undefined));
+  await eventually(async () => ((await keys()).length === 520 && made === 20 ? true : undefined), 90_000);
   const swept = async () => (await pool.query('SELECT swept_at FROM upwrite.tables')).rows[0]?.swept_at;
   const before = await swept();
   await eventually(async () => (String(await swept()) === String(before) ? undefined : true));
   expect(await keys()).toHaveLength(520);
-});
+}, 180_000);
 
 test('a change of state is told once, with what was before; a quota is waited for and is no illness', async () => {
   await setUp(contacts());
@@ -214,6 +216,8 @@ test('a change of state is told once, with what was before; a quota is waited fo
   expect(await until('unhealthy')).toMatchObject({ reason: 'salesforce is unavailable' });
   api.hook = () => {};
   await until('live');
+  // The table says so before it is told.
+  await eventually(async () => (changes.length >= 4 ? true : undefined));
   expect(changes.map(({ from, to }) => `${from} ${to}`)).toEqual([
     'backfilling live',
     'live paused',
