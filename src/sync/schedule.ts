@@ -16,8 +16,11 @@ export interface FirstListings {
 /** Milliseconds between looks at what other processes have listed. */
 const lookInterval = 1000;
 
-/** Waits for the tables given, whichever process lists them. */
-export function firstListings(pool: pg.Pool, log: KitLog): FirstListings {
+/**
+ * Waits for the tables given, whichever process lists them. `isUnderWay`: this process has a run of the table, which will
+ * tell of its end itself: a look sees the rows before the run has said that the table is live.
+ */
+export function firstListings(pool: pg.Pool, log: KitLog, isUnderWay: (tableOid: number) => boolean): FirstListings {
   const waiting = new Set<number>();
   let resolve: () => void = () => undefined;
   let reject: (error: Error) => void = () => undefined;
@@ -34,15 +37,13 @@ export function firstListings(pool: pg.Pool, log: KitLog): FirstListings {
   const settle = (): void => {
     if (waiting.size === 0) resolve();
   };
-  /** At the very end of a listing the rows are there and the state is not yet said: that comes a moment later. */
   const look = async (): Promise<void> => {
     try {
       const listed = await pool.query<{ oid: number }>(
-        `SELECT table_oid AS oid FROM upwrite.tables
-         WHERE last_synced_at IS NOT NULL AND state <> 'backfilling' AND table_oid = ANY ($1::oid[])`,
+        'SELECT table_oid AS oid FROM upwrite.tables WHERE last_synced_at IS NOT NULL AND table_oid = ANY ($1::oid[])',
         [[...waiting]],
       );
-      for (const { oid } of listed.rows) waiting.delete(oid);
+      for (const { oid } of listed.rows) if (!isUnderWay(oid)) waiting.delete(oid);
     } catch (error) {
       log.debug({ err: error }, 'the state of the first listings could not be read');
     }

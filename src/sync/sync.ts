@@ -91,9 +91,9 @@ const longestPause = 900_000;
 export function startSync(options: SyncOptions): Sync {
   const { pool, catalog, sessions, jobs, log } = options;
   const turn = createTurns(options.concurrency ?? 4);
-  const first = firstListings(pool, log);
   /** Tables that this process works on. */
   const active = new Set<number>();
+  const first = firstListings(pool, log, (tableOid) => active.has(tableOid));
 
   const contextOf = (tableOid: number): TableContext | null => {
     const table = catalog.byOid(tableOid);
