@@ -22,13 +22,16 @@ afterAll(async () => {
 });
 
 /** What a process has: a lease of its own, boards, budgets by name. */
-async function startProcess(leaseMs?: number) {
-  const lease: Lease = await takeLease(pool, {
-    kind: 'test',
-    onError: () => undefined,
-    // One with a short lease is not alive for long.
-    ...(leaseMs === undefined ? {} : { leaseMs, renewMs: 3_600_000 }),
-  });
+async function startProcess() {
+  const hour = 3_600_000;
+  const taken: Lease = await takeLease(pool, { kind: 'test', onError: () => {}, leaseMs: hour, renewMs: hour });
+  let isDead = false;
+  const lease: Lease = { ...taken, isHeld: () => !isDead };
+  /** As if its lease had run out, when the test wants it. */
+  const die = async (): Promise<void> => {
+    isDead = true;
+    await pool.query('UPDATE upwrite.processes SET lease_until = clock_timestamp() WHERE id = $1', [lease.id]);
+  };
   const budgets = new Map<string, SharedBudget>();
   const errors: unknown[] = [];
   const onError = (error: unknown): void => void errors.push(error);
@@ -49,7 +52,7 @@ async function startProcess(leaseMs?: number) {
     return made;
   };
   open.push({ boards, budgets });
-  return { lease, boards, budget, errors };
+  return { boards, budget, errors, die };
 }
 
 const request = (lane: 'write' | 'sync') => ({
@@ -105,16 +108,16 @@ test('changes of one board at the same time lose nothing', async () => {
 });
 
 test('what a dead process held is there for others once its lease has run out', async () => {
-  const dead = await startProcess(500);
+  const dead = await startProcess();
   const living = await startProcess();
   const limits = { concurrency: 2 };
   const lost = dead.budget('dead', limits);
   await lost.take(request('sync'));
   await lost.take(request('sync'));
   const heir = living.budget('dead', limits);
-  const giveBack = await heir.take(request('write'));
-  await waitFor('the lease to end', () => !dead.lease.isHeld());
-  giveBack();
+  const taking = heir.take(request('write'));
+  await dead.die();
+  (await taking)();
   (await heir.take(request('write')))();
   // The one that was taken for dead sends nothing with what it had.
   await expect(lost.take({ ...request('write'), deadline: Date.now() + 50 })).rejects.toMatchObject({

@@ -7,6 +7,7 @@ import { TalkingChild } from '../faults/child.js';
 import { ownPool } from '../support/database.js';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.js';
 import { registerContacts } from '../support/registered.js';
+import { waitFor } from '../support/wait.js';
 
 let server: TestPostgres;
 let pool: pg.Pool;
@@ -53,6 +54,14 @@ test.runIf(placeOfThisProcess() !== null)('a killed process’s ends when anothe
   await living.kill();
   await somebodyStarts();
   expect(await alive()).toBe(0);
+});
+
+test('a lease that is not renewed is held until it runs out, for its own process as well', async () => {
+  const long = await takeLease(pool, { kind: 'test', onError: () => {} });
+  const short = await takeLease(pool, { kind: 'test', leaseMs: 100, renewMs: 3_600_000, onError: () => {} });
+  await waitFor('its end', () => !short.isHeld());
+  expect(long.isHeld()).toBe(true);
+  await Promise.all([long.release(), short.release()]);
 });
 
 test('the place of a process is that of its children', async () => {

@@ -99,8 +99,13 @@ test('a process that only serves takes deliveries and reads, and one that only s
   await waitFor('nothing to do', () => isIdle(own));
   stripe.update('customers', id, { name: 'by webhook' });
   await waitFor('the change', async () => (await nameOf(id)) === 'by webhook');
+  // Taken is what has been answered, and done is a job that has ended: a little after the row is there.
+  await stripe.delivered();
   expect(await metric(ports.serving, 'upwrite_webhook_deliveries_total{connection="stripe",outcome="new"}')).toBe(1);
-  expect(await metric(ports.syncing, 'upwrite_jobs_total{task="reread",result="done"}')).toBeGreaterThan(0);
+  await waitFor(
+    'the end of the job',
+    async () => (await metric(ports.syncing, 'upwrite_jobs_total{task="reread",result="done"}')) > 0,
+  );
   expect(await metric(ports.serving, 'upwrite_jobs_total{task="reread",result="done"}')).toBe(0);
   expect(await metric(ports.serving, 'upwrite_jobs_total{task="sync",result="done"}')).toBe(0);
 
@@ -111,6 +116,7 @@ test('a process that only serves takes deliveries and reads, and one that only s
 
   // A delivery that comes while nobody syncs is kept for whoever does next.
   await client.query('set upwrite.max_staleness = off');
+  await stripe.delivered();
   const taken = await metric(ports.serving, 'upwrite_webhook_deliveries_total{connection="stripe",outcome="new"}');
   await worker.stop('SIGKILL');
   stripe.update('customers', id, { name: 'kept' });

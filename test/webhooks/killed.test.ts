@@ -12,6 +12,7 @@ import { type Child, startChild } from '../support/child.js';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.js';
 import { built } from '../support/under-test.js';
 import { waitFor } from '../support/wait.js';
+import { isIdle } from './idle.js';
 
 const key = Buffer.alloc(32, 3).toString('base64');
 
@@ -75,6 +76,8 @@ test('answered, killed before the record was read again, and brought after the r
   await start();
   await waitFor('the table', async () => (await count(`upwrite.tables where state = 'live'`)) === 1);
   await waitFor('the hook', async () => (await count(`upwrite.webhooks where state = 'live'`)) === 1);
+  // A new hook has the table synced once more, which would bring the change as well.
+  await waitFor('nothing to do', () => isIdle(own));
   const [customer] = stripe.records('customers');
   const id = customer?.id ?? '';
   const held = stripe.faults.add({ method: 'GET', path: '/v1/customers/*', action: { kind: 'hold' }, times: 'always' });

@@ -4,6 +4,7 @@ import { Agent, request } from 'node:http';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { signature } from '../../fixtures/stripe/index.js';
 import { waitFor } from '../support/wait.js';
+import { isIdle } from './idle.js';
 import { startWorld, type World } from './world.js';
 
 let world: World;
@@ -115,7 +116,16 @@ test('a body beyond the bound is not read', async () => {
   );
 });
 
+/** Until nothing is read because of what was delivered before, or because a hook is new. */
+async function quiet(): Promise<void> {
+  await waitFor('nothing to do', async () => {
+    const waiting = (await count('stale_keys')) + (await count('webhook_expectations'));
+    return waiting === 0 && (await isIdle(world.own));
+  });
+}
+
 test('a replayed delivery does nothing more', async () => {
+  await quiet();
   const [customer] = world.sandboxes.stripe.records('customers');
   const id = customer?.id ?? '';
   const body = eventOf('evt_replayed', id);
@@ -151,6 +161,7 @@ test('events out of order, and of what was deleted meanwhile, end with what the 
 
 test('a record that the API does not show yet is read again a little later', async () => {
   const { stripe } = world.sandboxes;
+  await quiet();
   const missing = { error: { type: 'invalid_request_error', code: 'resource_missing', message: 'No such customer' } };
   const fault = stripe.faults.add({
     method: 'GET',

@@ -26,7 +26,8 @@ beforeAll(async () => {
   await own.connect();
 }, 120_000);
 afterEach(async () => {
-  await Promise.all(running.splice(0).map((upwrite) => upwrite.stop()));
+  // In the order of their starts: one that outlived a later one would take the hooks to be its own concern again.
+  for (const upwrite of running.splice(0)) await upwrite.stop();
 });
 afterAll(async () => {
   await own?.end();
@@ -249,7 +250,11 @@ test('what the API refuses is said', async () => {
   const { github } = connectionsOf(sandboxes);
   const repositories = { owners: [], repositories: ['caladan/stillsuit'], tables: ['issues'] };
   await start({ connections: { github: { ...github, ...repositories } } });
-  await waitFor('the reason', async () => (await stored()).some(({ state }) => state === 'failing'));
+  // And the end of what the process before had of another connection.
+  await waitFor('the reason, and no other', async () => {
+    const hooks = await stored();
+    return hooks.length === 1 && hooks[0]?.state === 'failing';
+  });
   expect(await stored()).toMatchObject([
     { connection: 'github', state: 'failing', reason: expect.stringContaining('github answered HTTP 404: Not Found') },
   ]);
