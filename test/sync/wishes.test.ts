@@ -226,6 +226,43 @@ test('a change of state is told once, with what was before; a quota is waited fo
   ]);
 });
 
+test('a first listing has come to its end when its table says so, however long that takes', async () => {
+  await setUp(contacts());
+  fill(3);
+  let say = (): void => undefined;
+  const gate = new Promise<void>((resolve) => {
+    say = resolve;
+  });
+  const query = pool.query.bind(pool);
+  Reflect.set(pool, 'query', async (...given: Parameters<typeof query>) => {
+    if (String(given[0]).includes('SET state = $2')) await gate;
+    return query(...given);
+  });
+  try {
+    const sync = await start({ every: () => hour });
+    let isOver = false;
+    sync.firstSync.then(
+      () => {
+        isOver = true;
+      },
+      () => undefined,
+    );
+    await eventually(async () => {
+      const found = await query('SELECT FROM upwrite.tables WHERE last_synced_at IS NOT NULL');
+      return found.rowCount === 1 ? true : undefined;
+    });
+    // Another process's end is looked for every second.
+    await query('SELECT pg_sleep(2.5)');
+    expect(isOver).toBe(false);
+    say();
+    await sync.firstSync;
+    await until('live');
+  } finally {
+    say();
+    Reflect.deleteProperty(pool, 'query');
+  }
+});
+
 test('a change that is told while a run goes on is looked for once more', async () => {
   const oid = await setUp(contacts());
   fill(3);
