@@ -80,13 +80,14 @@ export interface Tables extends Definitions {
   /** Adds a table, or brings what is known of it up to date; its position and health stay unless the oid is new. */
   register(db: Queryable, table: StoredTable): Promise<void>;
   /**
-   * Sets the state and its reason; `since` moves only where they differ, and a pause stays as long as it is wanted. Answers the
-   * state before where it was another.
+   * Sets the state and its reason; `since` moves only where they differ, and a pause stays as long as it is wanted. `wished`:
+   * it is a pause that is wanted, so that nothing is set where it has ended meanwhile. Answers the state before where it was
+   * another.
    */
   setState(
     db: Queryable,
     tableOid: number,
-    to: { readonly state: TableState; readonly reason: string | null },
+    to: { readonly state: TableState; readonly reason: string | null; readonly wished?: boolean },
   ): Promise<TableState | null>;
   /** Sets from one look for changes to the next, in milliseconds, by table; those that have it already are left alone. */
   setMaxAges(db: Queryable, ages: ReadonlyMap<number, number>): Promise<void>;
@@ -113,13 +114,18 @@ const registerTableSql = `
     reason = CASE WHEN t.state = '${detachedState}' THEN NULL ELSE t.reason END,
     since = CASE WHEN t.state = '${detachedState}' THEN clock_timestamp() ELSE t.since END`;
 
+/** The wish is locked first, as whoever changes it does: a pause, or its end, that is being committed is waited for. */
 const setStateSql = `
-  WITH old AS (
-    SELECT state, reason FROM upwrite.tables WHERE table_oid = $1 FOR UPDATE),
+  WITH wish AS MATERIALIZED (
+    SELECT table_oid, pause IS NOT NULL OR held IS NOT NULL AS rests FROM upwrite.table_details
+    WHERE table_oid = $1 FOR SHARE),
+  old AS MATERIALIZED (
+    SELECT t.table_oid, t.state, t.reason, w.rests FROM wish w JOIN upwrite.tables t USING (table_oid) FOR UPDATE OF t),
   new AS (
     UPDATE upwrite.tables t SET state = $2, reason = $3, since = clock_timestamp() FROM old
-    WHERE t.table_oid = $1 AND old.state <> '${detachedState}' AND (old.state <> $2 OR old.reason IS DISTINCT FROM $3) AND ($2 = 'paused' OR NOT EXISTS (
-      SELECT FROM upwrite.table_details d WHERE d.table_oid = $1 AND (d.pause IS NOT NULL OR d.held IS NOT NULL)))
+    WHERE t.table_oid = old.table_oid AND old.state <> '${detachedState}'
+      AND (old.state <> $2 OR old.reason IS DISTINCT FROM $3)
+      AND CASE WHEN old.rests THEN $2 = 'paused' ELSE NOT $4 END
     RETURNING 1)
   SELECT old.state FROM old, new WHERE old.state <> $2`;
 
@@ -252,7 +258,12 @@ export const tables: Tables = {
   register,
   ...definitions,
   setState: async (db, tableOid, to) => {
-    const result = await db.query<{ state: TableState }>(setStateSql, [tableOid, to.state, to.reason]);
+    const result = await db.query<{ state: TableState }>(setStateSql, [
+      tableOid,
+      to.state,
+      to.reason,
+      to.wished ?? false,
+    ]);
     return result.rows[0]?.state ?? null;
   },
   setMaxAges: async (db, ages) => {

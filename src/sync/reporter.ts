@@ -86,8 +86,9 @@ export class Reporter {
     await this.#set('live', null);
   }
 
+  /** An operator's pause, or one for as long as its definition does not allow the sync. */
   async paused(reason: string): Promise<void> {
-    await this.#set('paused', reason);
+    await this.#set('paused', reason, {}, true);
   }
 
   /** Where even this cannot be written, it is told to this process alone. */
@@ -106,11 +107,11 @@ export class Reporter {
     return `${this.#o.table.schema}.${this.#o.table.name}`;
   }
 
-  async #set(state: TableState, reason: string | null, further: Partial<Progress> = {}): Promise<void> {
+  async #set(state: TableState, reason: string | null, further: Partial<Progress> = {}, wished = false): Promise<void> {
     const { pool, log, table } = this.#o;
     const isNew = !this.#started || this.#progress.state !== state || this.#progress.reason !== reason;
     if (isNew) {
-      const from = await tables.setState(pool, table.oid, { state, reason });
+      const from = await tables.setState(pool, table.oid, { state, reason, wished });
       if (from !== null) {
         log.info({ table: this.#name, from, state, reason }, 'sync');
         await this.#o.onStateChange({ table, from, to: state, reason });

@@ -117,6 +117,30 @@ test('a paused table is left alone, by every process and across restarts, until 
   expect(await pauseTable(pool, { schema: 'salesforce', table: 'nothing' }, 'x')).toBeNull();
 });
 
+test('a run that has seen a pause does not bring it back when it has ended meanwhile, nor end one that has begun', async () => {
+  const oid = await setUp(contacts());
+  const state = async () => (await pool.query('SELECT state, reason FROM upwrite.tables')).rows[0];
+  await tables.setState(pool, oid, { state: 'live', reason: null });
+  await pauseTable(pool, name, 'maintenance');
+  await resumeTable(pool, name);
+  expect(await tables.setState(pool, oid, { state: 'paused', reason: 'maintenance', wished: true })).toBeNull();
+  expect(await state()).toEqual({ state: 'backfilling', reason: null });
+  expect(await tables.setState(pool, oid, { state: 'paused', reason: 'a quota' })).toBe('backfilling');
+  // A pause is being committed when a run says that the table is live.
+  const operator = await pool.connect();
+  await operator.query('BEGIN');
+  await pauseTable(operator, name, 'maintenance');
+  const saying = tables.setState(pool, oid, { state: 'live', reason: null });
+  await eventually(async () => {
+    const waiting = await pool.query("SELECT FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'");
+    return waiting.rowCount === 1 ? true : undefined;
+  });
+  await operator.query('COMMIT');
+  operator.release();
+  expect(await saying).toBeNull();
+  expect(await state()).toEqual({ state: 'paused', reason: 'maintenance' });
+});
+
 test('a pause in the middle of a listing takes effect behind the page, and the listing goes on from there', async () => {
   const oid = await setUp(contacts());
   fill(1000);
