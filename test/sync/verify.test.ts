@@ -44,7 +44,10 @@ afterEach(async () => {
 
 async function setUp(resource: Resource, count: number, others: readonly Resource[] = []): Promise<void> {
   const admin = await connect(server.superuserUrl);
-  await admin.query('DROP SCHEMA IF EXISTS salesforce CASCADE; DROP SCHEMA IF EXISTS upwrite, upwrite_jobs CASCADE');
+  // Not in one transaction: what is still at work may have locks in one schema and wait for those of another.
+  for (const schema of ['salesforce', 'upwrite', 'upwrite_jobs']) {
+    await admin.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`);
+  }
   await admin.end();
   await migrate(pool);
   api = fakeApi([resource, ...others]);

@@ -34,9 +34,10 @@ afterEach(async () => {
 
 async function setUp(resource: Resource): Promise<number> {
   const admin = await connect(server.superuserUrl);
-  await admin.query(
-    'DROP SCHEMA IF EXISTS salesforce CASCADE; DROP SCHEMA IF EXISTS upwrite CASCADE; DROP SCHEMA IF EXISTS upwrite_jobs CASCADE',
-  );
+  // Not in one transaction: what is still at work may have locks in one schema and wait for those of another.
+  for (const schema of ['salesforce', 'upwrite', 'upwrite_jobs']) {
+    await admin.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE`);
+  }
   await admin.end();
   await migrate(pool);
   api = fakeApi([resource]);
