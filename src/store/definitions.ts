@@ -20,20 +20,21 @@ export interface Definitions {
 /** A run that goes on stores its page and ends; the next one begins anew, with a sweep of what it does not list. */
 const relistSql = 'UPDATE upwrite.table_details SET restart = true WHERE table_oid = $1';
 
+/** The details first, as a page does (see `positions`): otherwise the two could wait for each other. */
 const detachSql = `
   WITH details AS (
     UPDATE upwrite.table_details SET worker = NULL, held = NULL, run = nextval('upwrite.write_order'),
       definition = definition + 1
-    WHERE table_oid = $1)
-  UPDATE upwrite.tables SET state = '${detachedState}', reason = 'it is not in the configuration', notes = '{}',
-    since = clock_timestamp() WHERE table_oid = $1`;
+    WHERE table_oid = $1 RETURNING table_oid)
+  UPDATE upwrite.tables t SET state = '${detachedState}', reason = 'it is not in the configuration', notes = '{}',
+    since = clock_timestamp() FROM details WHERE t.table_oid = details.table_oid`;
 
 const forgetSql = `
-  WITH details AS (DELETE FROM upwrite.table_details WHERE table_oid = $1),
+  WITH details AS (DELETE FROM upwrite.table_details WHERE table_oid = $1 RETURNING table_oid),
   writes AS (DELETE FROM upwrite.recent_writes WHERE table_oid = $1),
   stale AS (DELETE FROM upwrite.stale_keys WHERE table_oid = $1),
   swept AS (DELETE FROM upwrite.swept_keys WHERE table_oid = $1)
-  DELETE FROM upwrite.tables WHERE table_oid = $1`;
+  DELETE FROM upwrite.tables t USING details WHERE t.table_oid = details.table_oid`;
 
 export const definitions: Definitions = {
   relist: async (db, tableOid) => {

@@ -94,10 +94,11 @@ export interface Tables extends Definitions {
 }
 
 const registerSql = `
-  WITH gone AS (
-    DELETE FROM upwrite.tables t WHERE t.connection = $2 AND t.object = $3 AND t.table_oid <> $1 RETURNING t.table_oid),
-  details_gone AS (
-    DELETE FROM upwrite.table_details d USING gone WHERE d.table_oid = gone.table_oid),
+  WITH details_gone AS (
+    DELETE FROM upwrite.table_details d USING upwrite.tables t
+    WHERE t.connection = $2 AND t.object = $3 AND t.table_oid <> $1 AND d.table_oid = t.table_oid RETURNING d.table_oid),
+  gone AS (
+    DELETE FROM upwrite.tables t USING details_gone d WHERE t.table_oid = d.table_oid RETURNING t.table_oid),
   details AS (
     INSERT INTO upwrite.table_details AS d (table_oid, resource, limits, names) VALUES ($1, $4, $5, $6)
     ON CONFLICT (table_oid) DO UPDATE SET resource = EXCLUDED.resource, limits = EXCLUDED.limits,

@@ -21,17 +21,19 @@ const noteSql = `
   FROM jsonb_to_recordset($2::jsonb) AS n (key text, columns jsonb)
   LIMIT greatest(0, ${mostUnfit} - (SELECT count(*) FROM upwrite.unfit_values WHERE table_oid = $1))`;
 
-/** The warning names the record that was seen last. */
+/** The warning names the record that was seen last. The details come first, as with whatever else changes both. */
 const warnSql = `
-  WITH u AS (
+  WITH details AS MATERIALIZED (
+    SELECT table_oid FROM upwrite.table_details WHERE table_oid = $1 FOR NO KEY UPDATE),
+  u AS (
     SELECT count(*) AS records, (array_agg(columns[1] ORDER BY seen_at DESC, key))[1] AS name,
       (array_agg(key ORDER BY seen_at DESC, key))[1] AS key
     FROM upwrite.unfit_values WHERE table_oid = $1)
   UPDATE upwrite.tables t SET warning = w.words FROM (
     SELECT CASE WHEN records > 0 THEN format('%s%s with a value that is not of the type of its column, and NULL here: %I of %s',
       records, CASE WHEN records >= ${mostUnfit} THEN ' or more records' WHEN records = 1 THEN ' record' ELSE ' records' END,
-      name, key) END AS words FROM u) w
-  WHERE t.table_oid = $1 AND t.warning IS DISTINCT FROM w.words`;
+      name, key) END AS words FROM u) w, details d
+  WHERE t.table_oid = d.table_oid AND t.warning IS DISTINCT FROM w.words`;
 
 /** To be called within the transaction that stores the records and deletes those of the keys in `gone`. */
 export async function noteUnfit(
