@@ -124,10 +124,29 @@ function writeSettings(options: StartOptions): void {
 /**
  * Starts the server and waits until it takes connections. It is in a session of its own: Ctrl-C in a terminal reaches
  * Upwrite alone, which ends the server last.
+ * The processes of a server that was killed end by themselves, but not in the same instant; until the last of them has,
+ * the next server refuses to start, and is tried again.
  * Throws ServerFailure with the log's last lines when it does not come up.
  */
 export async function startCluster(options: StartOptions): Promise<Cluster> {
   writeSettings(options);
+  const deadline = Date.now() + options.startTimeout;
+  for (;;) {
+    try {
+      return await launch(options, deadline);
+    } catch (error) {
+      if (!isOfThePredecessor(error) || Date.now() > deadline) throw error;
+      await delay(pollMillis * 10);
+    }
+  }
+}
+
+/** The server's messages are English: see `serverEnvironment`. */
+function isOfThePredecessor(error: unknown): boolean {
+  return error instanceof ServerFailure && error.log.includes('pre-existing shared memory block');
+}
+
+async function launch(options: StartOptions, deadline: number): Promise<Cluster> {
   const logStart = sizeOf(options.logFile);
   const log = openSync(options.logFile, 'a', 0o600);
   let child: ChildProcess;
@@ -161,7 +180,6 @@ export async function startCluster(options: StartOptions): Promise<Cluster> {
     throw new ServerFailure('the server could not be started', failure);
   }
   const cluster: Cluster = { pid, exited, stop: (mode, timeout) => stopProcess(pid, () => !ended, mode, timeout) };
-  const deadline = Date.now() + options.startTimeout;
   while (!isReady(options.dataDir, pid)) {
     if (ended) throw new ServerFailure('the server ended while starting', tail(options.logFile, logStart));
     if (Date.now() > deadline) {
