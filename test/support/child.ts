@@ -69,7 +69,7 @@ async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void>
   const exit = new Promise((resolve) => child.once('exit', resolve));
   child.kill(signal);
   try {
-    await within(15_000, () => 'the child process to end', exit);
+    await within(60_000, () => 'the child process to end', exit);
   } catch (error) {
     child.kill('SIGKILL');
     throw error;
