@@ -17,7 +17,7 @@ import { Pipeline } from './pipeline.js';
 const orphanGrace = 2000;
 
 /** How long the answers to what preceded a protocol violation are waited for, in milliseconds. */
-const answersGrace = 1000;
+const answersGrace = 10_000;
 
 export interface SessionParts {
   readonly clientLink: SocketLink;

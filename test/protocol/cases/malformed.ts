@@ -52,6 +52,11 @@ export const malformed: readonly Case[] = [
     differs: broken('Q'),
   }),
   session(
+    'an impossible length behind a statement that takes its time',
+    [[[fe.query('select pg_sleep(1.5)'), fe.lying('Q', 2)], '$']],
+    { differs: broken('Q') },
+  ),
+  session(
     'an impossible length in the middle of a pipeline',
     [[[fe.extended('select 1'), fe.extended('select 2'), fe.lying('B', 1)], '$']],
     { differs: broken('B') },
