@@ -1,5 +1,6 @@
 import { type Case, session, type Turn } from '../case.js';
 import * as fe from '../raw/frontend.js';
+import type { Login } from '../raw/login.js';
 
 const mega = 1024 * 1024;
 
@@ -9,6 +10,9 @@ const queries = (name: string, ...texts: string[]): Case =>
     name,
     texts.map((text): Turn => [fe.query(text), 'Z']),
   );
+
+/** The database would take a client that has closed its sending side for lost, if it came to look while a query runs. */
+const unwatched: Login = { params: [['options', '-c client_connection_check_interval=0']] };
 
 export const simple: readonly Case[] = [
   queries('an empty query', ''),
@@ -150,7 +154,8 @@ export const simple: readonly Case[] = [
     'select lo_unlink(900001)',
     'commit',
   ),
-  queries('statement_timeout', "set statement_timeout = '30ms'", 'select pg_sleep(20)', 'reset statement_timeout'),
+  // Long enough for the RESET, which it holds for as well.
+  queries('statement_timeout', "set statement_timeout = '1s'", 'select pg_sleep(20)', 'reset statement_timeout'),
   queries('lock_timeout 0 and NOWAIT', 'create temp table t (a int)', 'begin', 'lock table t nowait', 'commit'),
   queries('10000 rows', "select n, repeat('r', n % 50) from generate_series(1, 10000) n"),
   queries('a query of 1 MB', `select length('${'q'.repeat(mega)}')`),
@@ -196,7 +201,7 @@ export const simple: readonly Case[] = [
   {
     name: 'the end of the stream right after a query: its result still comes',
     run: async (world) => {
-      const connection = await world.login();
+      const connection = await world.login(unwatched);
       await connection.send(fe.query('select n from generate_series(1, 1000) n'));
       connection.finish();
       await connection.untilClosed();
@@ -242,7 +247,7 @@ export const simple: readonly Case[] = [
         ? { type, body: Buffer.from(body.toString('latin1').replace(/\0[DHp].*$/s, ''), 'latin1') }
         : { type, body },
     run: async (world) => {
-      const first = await world.login({ params: [['options', '-c deadlock_timeout=10s']] }, 'first');
+      const first = await world.login({ params: [['options', '-c deadlock_timeout=10min']] }, 'first');
       const second = await world.login({ params: [['options', '-c deadlock_timeout=100ms']] }, 'second');
       await first.send(fe.query('begin; select pg_advisory_xact_lock(7004)'));
       await first.until('Z');

@@ -37,7 +37,7 @@ export class RawConnection {
 
   static async open(address: Address): Promise<RawConnection> {
     const socket = connect({ ...address, noDelay: true, allowHalfOpen: true });
-    await within(20_000, () => 'a TCP connection', once(socket, 'connect'));
+    await within(50_000, () => 'a TCP connection', once(socket, 'connect'));
     return new RawConnection(socket);
   }
 
@@ -110,7 +110,7 @@ export class RawConnection {
         once(secure, 'secureConnect'),
         once(secure, 'close').then(() => Promise.reject(new Error('closed during the handshake'))),
       ]);
-      await within(20_000, () => 'the TLS handshake', ready);
+      await within(50_000, () => 'the TLS handshake', ready);
     } catch (error) {
       this.transcript.push(`tls refused ${code(error)}`);
       return false;
