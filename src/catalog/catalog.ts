@@ -129,6 +129,8 @@ export function watchCatalog(options: WatchOptions): CatalogWatch {
   let timer: NodeJS.Timeout | null = null;
   let stopped = false;
   let reading: Promise<void> = Promise.resolve();
+  /** The try to connect that is under way, one at a time: a second one would leave a connection that nobody ends. */
+  let connecting: Promise<void> | null = null;
   let markReady: () => void = () => {};
   const ready = new Promise<void>((resolve) => {
     markReady = resolve;
@@ -152,15 +154,25 @@ export function watchCatalog(options: WatchOptions): CatalogWatch {
     if (stopped || timer !== null) return;
     timer = setTimeout(() => {
       timer = null;
-      void (client === null ? connect() : read());
+      if (client !== null) void read();
+      else connect();
     }, options.retryMs ?? 1000);
   };
 
-  const connect = async (): Promise<void> => {
+  const connect = (): void => {
+    connecting ??= open().finally(() => {
+      connecting = null;
+      if (client === null) later();
+    });
+  };
+
+  /** Leaves a client that listens, or none. */
+  const open = async (): Promise<void> => {
     const next = new pg.Client(options.connection);
     const lost = (error?: Error): void => {
       if (error !== undefined) options.onError(error);
-      if (client === next) client = null;
+      if (client !== next) return;
+      client = null;
       later();
     };
     next.on('error', lost);
@@ -168,28 +180,24 @@ export function watchCatalog(options: WatchOptions): CatalogWatch {
     next.on('notification', () => void read());
     try {
       await next.connect();
+      client = next;
       await next.query(`LISTEN ${catalogChannel}`);
     } catch (error) {
+      client = null;
       options.onError(error);
       await next.end().catch(() => {});
-      later();
       return;
     }
-    if (stopped) {
-      await next.end().catch(() => {});
-      return;
-    }
-    client = next;
     await read();
   };
 
-  const started = connect();
+  connect();
   return {
     ready,
     async stop(): Promise<void> {
       stopped = true;
       if (timer !== null) clearTimeout(timer);
-      await started;
+      await connecting;
       await reading;
       await client?.end().catch(() => {});
     },

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { type AddressInfo, createConnection, createServer } from 'node:net';
 import type pg from 'pg';
 import { beforeEach, describe, expect, test } from 'vitest';
 import {
@@ -276,8 +278,9 @@ describe('the catalog in memory', () => {
     await eventually(async () => catalog.find('salesforce', 'contacts'));
 
     const admin = await connect(server.superuserUrl);
-    await admin.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'");
+    // Nobody is told of it: whoever listens again has to look for what it has missed.
     await pool.query('ALTER TABLE salesforce.contacts RENAME TO people');
+    await admin.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'");
     await eventually(async () => catalog.find('salesforce', 'people'));
     expect(catalog.find('salesforce', 'contacts')).toBeUndefined();
 
@@ -285,4 +288,52 @@ describe('the catalog in memory', () => {
     await eventually(async () => (catalog.all().length === 0 ? true : undefined));
     await watch.stop();
   });
+
+  test('is kept fresh by one connection, however it is lost, and by none after its end', async () => {
+    const road = await slowRoad();
+    const url = new URL(server.upwriteUrl);
+    url.port = String(road.port);
+    const watch = watchCatalog({
+      connection: { connectionString: url.href, options: internalOptions },
+      pool,
+      registry: tables,
+      catalog: createCatalog(),
+      retryMs: 1,
+      onError: () => {},
+    });
+    await watch.ready;
+    const admin = await connect(server.superuserUrl);
+    const listening = "pg_stat_activity WHERE query LIKE 'LISTEN%'";
+    await admin.query(`SELECT pg_terminate_backend(pid) FROM ${listening}`);
+    await eventually(async () => (road.ends() === 1 ? true : undefined));
+    await eventually(async () => ((await admin.query(`SELECT FROM ${listening}`)).rowCount === 0 ? undefined : true));
+    // A second one, were there any, has its time.
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    expect((await admin.query(`SELECT FROM ${listening}`)).rowCount).toBe(1);
+    await watch.stop();
+    await eventually(async () => ((await admin.query(`SELECT FROM ${listening}`)).rowCount === 0 ? true : undefined));
+    road.close();
+  });
+
+  /** A road to the server on which the news that a session has ended comes in two parts, and a new one takes its time. */
+  async function slowRoad(): Promise<{ readonly port: number; ends(): number; close(): void }> {
+    let ends = 0;
+    const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+    const relay = createServer({ pauseOnConnect: true }, async (client) => {
+      client.on('error', () => {});
+      await wait(300);
+      const database = createConnection({ host: server.host, port: server.port });
+      database.on('error', () => {});
+      client.pipe(database);
+      client.once('close', () => database.destroy());
+      database.on('data', (chunk) => client.write(chunk));
+      database.once('end', () => {
+        ends += 1;
+        void wait(100).then(() => client.end());
+      });
+    });
+    relay.listen(0, server.host);
+    await once(relay, 'listening');
+    return { port: (relay.address() as AddressInfo).port, ends: () => ends, close: () => void relay.close() };
+  }
 });
