@@ -14,7 +14,7 @@ const context = () => ({
 });
 
 function call(over: Partial<Call> = {}): Call {
-  return { verb: 'write', deadline: Date.now() + 5000, signal: new AbortController().signal, ...over };
+  return { verb: 'write', deadline: Date.now() + 30_000, signal: new AbortController().signal, ...over };
 }
 
 /** Fails with each of the failures in turn, then succeeds. */
@@ -130,7 +130,7 @@ describe('cancelling', () => {
 
 describe('trackSending', () => {
   const tracked = async (...failures: readonly (Partial<FailureDetails> | Error)[]) => {
-    const end = call({ deadline: Date.now() + 300 });
+    const end = call({ deadline: Date.now() + 30_000 });
     return trackSending(() => runCall(end, context(), scripted(...failures)));
   };
 

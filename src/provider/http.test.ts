@@ -41,7 +41,7 @@ function send(url: string, over: Partial<Parameters<typeof httpRequest>[0]> = {}
     method: 'POST',
     url,
     body: 'hello',
-    deadline: Date.now() + 5000,
+    deadline: Date.now() + 30_000,
     signal: new AbortController().signal,
     ...over,
   });
@@ -83,7 +83,7 @@ describe('httpRequest', () => {
   });
 
   it('ends at the deadline', async () => {
-    expect(await failure(send(`${base}/silent`, { deadline: Date.now() + 100 }))).toMatchObject({
+    expect(await failure(send(`${base}/silent`, { deadline: Date.now() + 3000 }))).toMatchObject({
       fate: 'unknown',
       words: 'no answer in time',
     });
@@ -94,7 +94,7 @@ describe('httpRequest', () => {
     const abort = new AbortController();
     const before = seen.length;
     const sent = failure(send(`${base}/silent`, { signal: abort.signal }));
-    await expect.poll(() => seen.length).toBeGreaterThan(before);
+    await expect.poll(() => seen.length, { timeout: 20_000 }).toBeGreaterThan(before);
     abort.abort();
     expect(await sent).toMatchObject({ kind: 'cancelled', fate: 'unknown' });
     expect(await failure(send(`${base}/x`, { signal: abort.signal }))).toMatchObject({

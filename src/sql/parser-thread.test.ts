@@ -54,7 +54,7 @@ describe('ParserThread', () => {
   });
 
   it('gives up a text that takes too long, and goes on with the next', async () => {
-    const { losses, of } = thread(answering, { timeLimit: 4000 });
+    const { losses, of } = thread(answering, { timeLimit: 6000 });
     await of.start();
     expect(await ask(of, ['a', 'hang', 'b', 'hang', 'c'])).toEqual([answered, timedOut, answered, timedOut, answered]);
     expect(losses).toEqual(['time', 'time']);
@@ -74,8 +74,8 @@ describe('ParserThread', () => {
   });
 
   it('does not count the start as the text’s time', async () => {
-    const slow = `await new Promise((done) => setTimeout(done, 4000));${answering}`;
-    const { of } = thread(slow, { timeLimit: 3000 });
+    const slow = `await new Promise((done) => setTimeout(done, 7000));${answering}`;
+    const { of } = thread(slow, { timeLimit: 6000 });
     expect(await ask(of, ['a'])).toEqual([answered]);
   });
 

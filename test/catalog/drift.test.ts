@@ -430,7 +430,7 @@ describe('locks', () => {
     );
     const changing = bringUpToDate(options({ lockTimeoutMs: 60_000 }));
     // Another reader comes through again and again while the change waits for its turn.
-    await admin.query("SET statement_timeout = '5s'");
+    await admin.query("SET statement_timeout = '20s'");
     for (let i = 0; i < 30; i += 1) await admin.query('SELECT count(*) FROM salesforce.contacts');
     await reader.query('COMMIT');
     expect(await changing).toMatchObject([{ waiting: null }]);

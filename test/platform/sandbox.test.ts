@@ -37,11 +37,13 @@ function sandbox(...args: string[]) {
   started.stderr.on('data', (chunk: Buffer) => {
     seen.err += chunk.toString();
   });
-  const ended = once(started, 'exit');
-  const ready = waitFor('the sandboxes', () => {
+  // Not `exit`, before which not all that was said need have come.
+  const ended = once(started, 'close');
+  const listening = (): boolean => {
     if (started.exitCode !== null) throw new Error(seen.err);
     return seen.err.includes('Ctrl-C');
-  });
+  };
+  const ready = waitFor('the sandboxes', listening, 50_000);
   return { seen, ready, ended, stop: () => started.kill('SIGTERM') };
 }
 
@@ -54,7 +56,7 @@ test('every provider has one, and the output is a configuration that reaches it'
   for (const { name, provider, settings } of config.connections) {
     const loaded = (await registry.load(provider)).configure(settings);
     const session = loaded.open(createKit({ connection: name, provider, log: silentLog }));
-    expect(await session.check(AbortSignal.timeout(10_000))).not.toBe('');
+    expect(await session.check(AbortSignal.timeout(30_000))).not.toBe('');
   }
   running.stop();
   expect(await running.ended).toEqual([0, null]);
