@@ -7,8 +7,11 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { generate } from 'selfsigned';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { startTestPostgres, testedVersion } from '../support/postgres.js';
+
+// Each starts processes, one after the other, which take their time on a busy machine.
+vi.setConfig({ testTimeout: 180_000 });
 
 const main = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
 const fromEnvironment = `database: \${DATABASE}\n`;

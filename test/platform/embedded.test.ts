@@ -6,9 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Embedded, FolderInUse, startEmbedded } from '../../src/cli/embedded/index.js';
 import { built } from '../support/under-test.js';
+
+// Each starts processes, one after the other, which take their time on a busy machine.
+vi.setConfig({ testTimeout: 180_000 });
 
 let directory: string;
 const started: Embedded[] = [];
