@@ -145,5 +145,5 @@ export function loadTests(directIo: 'auto' | 'always'): void {
     }
     stalled.vanish('RST');
     await allEnded();
-  }, 60_000);
+  }, 120_000);
 }

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import {
   type AirtableSandbox,
   DEFAULT_CREDENTIALS as credentials,
@@ -13,6 +13,9 @@ import {
 import { startTestPostgres, type TestPostgres } from '../support/postgres.js';
 import { built } from '../support/under-test.js';
 import { startUpwrite } from './upwrites.js';
+
+// Each starts processes, one after the other, which take their time on a busy machine.
+vi.setConfig({ testTimeout: 180_000 });
 
 let server: TestPostgres;
 let sandbox: AirtableSandbox;

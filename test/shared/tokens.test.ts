@@ -1,13 +1,16 @@
 /** Two Upwrite processes on one database, and the tokens of every API that gives any by OAuth. */
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { DEFAULT_CREDENTIALS as airtable, startAirtableSandbox } from '../../fixtures/airtable/index.js';
 import { CREDENTIALS as github, startGitHubSandbox } from '../../fixtures/github/index.js';
 import { DEFAULT_CREDENTIALS as hubspot, startHubspotSandbox } from '../../fixtures/hubspot/index.js';
 import { startSalesforceSandbox } from '../../fixtures/salesforce/index.js';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.js';
 import { startUpwrite, type UpwriteProcess } from './upwrites.js';
+
+// Each starts processes, one after the other, which take their time on a busy machine.
+vi.setConfig({ testTimeout: 180_000 });
 
 interface Api {
   readonly connection: Readonly<Record<string, unknown>>;
