@@ -152,7 +152,7 @@ export class World {
     const rest = eventually(async () => {
       left = [writes.gate.inFlight, writes.gate.queued, this.stack.connections() - sessions, ...(await seen())];
       return left.every((each) => each === 0) ? left : undefined;
-    }, 10_000).catch(() => left);
+    }, 60_000).catch(() => left);
     expect(await rest).toEqual([0, 0, 0]);
   }
 }
