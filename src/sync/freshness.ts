@@ -41,13 +41,24 @@ interface Age {
   readonly reason: string | null;
   /** Milliseconds; null where the table has never been complete. */
   readonly age: number | null;
+  /** The age that it had when the statement's first question reached the database. */
+  readonly lag: number | null;
+}
+
+interface FirstAge extends Age {
+  /** When that was, in seconds, by the database's clock. */
+  readonly asked: number;
 }
 
 /** Milliseconds between looks whether a table is up to date. */
 const pollMs = 50;
 
-const columns = `t.table_oid AS oid, t.schema_name AS schema, t.table_name AS name, t.provider, t.state, t.reason,
-  extract(epoch FROM clock_timestamp() - t.last_synced_at)::float8 * 1000 AS age`;
+const columns = (asked: string): string =>
+  `t.table_oid AS oid, t.schema_name AS schema, t.table_name AS name, t.provider, t.state, t.reason,
+  extract(epoch FROM clock_timestamp() - t.last_synced_at)::float8 * 1000 AS age,
+  (${asked} - extract(epoch FROM t.last_synced_at)::float8) * 1000 AS lag`;
+
+const now = 'extract(epoch FROM statement_timestamp())::float8';
 
 /**
  * Names → synced tables, through views at any depth. A materialized view shows what it was filled with, whatever its
@@ -63,9 +74,9 @@ const behindSql = `
     JOIN pg_rewrite w ON w.ev_class = b.oid
     JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
       AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> w.ev_class)
-  SELECT ${columns} FROM behind b JOIN upwrite.tables t ON t.table_oid = b.oid`;
+  SELECT ${columns(now)}, ${now} AS asked FROM behind b JOIN upwrite.tables t ON t.table_oid = b.oid`;
 
-const agesSql = `SELECT ${columns} FROM upwrite.tables t WHERE t.table_oid = ANY ($1::oid[])`;
+const agesSql = `SELECT ${columns('$2::float8')} FROM upwrite.tables t WHERE t.table_oid = ANY ($1::oid[])`;
 
 /** Roles whose sessions may begin with the setting: '' stands for every role. The server's own file is seen as well. */
 const presetSql = `
@@ -110,13 +121,15 @@ async function refresh(
   signal: AbortSignal,
 ): Promise<Fault | null> {
   const begun = performance.now();
-  const found = await pool.query<Age>(behindSql, [
+  const found = await pool.query<FirstAge>(behindSql, [
     relations.map((relation) => relation.schema),
     relations.map((relation) => relation.name),
   ]);
-  // What was up to date so long before the statement began, or has become so since, is fresh for it.
-  const isOld = ({ age }: Age): boolean => age === null || age > maxAgeMs + (performance.now() - begun);
-  let old = found.rows.filter(isOld);
+  // What was up to date so long before that question, or has become so since, is fresh. By one clock, the database's: how
+  // long its answers are under way must not make anything fresher.
+  const isOld = ({ lag }: Age): boolean => lag === null || lag > maxAgeMs;
+  const asked = found.rows[0]?.asked ?? 0;
+  let old: readonly Age[] = found.rows.filter(isOld);
   for (const { oid } of old) await wake(oid);
   while (old.length > 0) {
     if (performance.now() - begun > timeoutMs) {
@@ -126,8 +139,8 @@ async function refresh(
     }
     await pause(pollMs, signal);
     signal.throwIfAborted();
-    const now = await pool.query<Age>(agesSql, [old.map(({ oid }) => oid)]);
-    old = now.rows.filter(isOld);
+    const looked = await pool.query<Age>(agesSql, [old.map(({ oid }) => oid), asked]);
+    old = looked.rows.filter(isOld);
   }
   return null;
 }

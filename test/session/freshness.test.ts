@@ -32,7 +32,7 @@ beforeAll(async () => {
     pool,
     database: 'upwrite',
     wake: sync,
-    timeoutMs: 10_000,
+    timeoutMs: 60_000,
     late: 'error',
     onError: () => {},
     presetMs: 20,
@@ -203,6 +203,29 @@ describe('a session that asks', () => {
     expect(await email(client)).toBe('fresh 3');
     await admin.query('ALTER ROLE app IN DATABASE upwrite RESET upwrite.max_staleness');
     await eventually(async () => (freshness.preset('app') ? undefined : true));
+  });
+
+  test('is not content with an older sync because the answer of the database is late', async () => {
+    await sync();
+    const slow: pg.Pool = Object.assign(Object.create(pool), {
+      query: async (sql: string, values: unknown[]) => {
+        const answer = await pool.query(sql, values);
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        return answer;
+      },
+    });
+    const own = await openFreshness({
+      pool: slow,
+      database: 'upwrite',
+      wake: sync,
+      timeoutMs: 60_000,
+      late: 'error',
+      onError: () => {},
+    });
+    const table = { schema: 'salesforce', name: 'contacts' };
+    expect(await own.refresh([table], 0, AbortSignal.timeout(60_000))).toBe(null);
+    await own.stop();
+    expect(wakes).toBe(2);
   });
 
   test('is warned, and reads what is here, where that is chosen', async () => {
