@@ -1,7 +1,6 @@
 /** Proxies of every kind in front of one Postgres with TLS, and raw connections to them. */
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
-import { freePort } from '../../src/cli/embedded/index.js';
 import { type Proxy as Listener, type ProxyOptions, startProxy } from '../../src/proxy/index.js';
 import { RawConnection } from '../protocol/raw/connection.js';
 import * as fe from '../protocol/raw/frontend.js';
@@ -64,10 +63,6 @@ export class ConnectionWorld {
     });
     this.#proxies.push(proxy);
     return proxy;
-  }
-
-  unusedPort(): Promise<number> {
-    return freePort();
   }
 
   async connection(proxy: Listener): Promise<RawConnection> {

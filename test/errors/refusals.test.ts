@@ -8,7 +8,8 @@ import { refusals } from './cases/refusals.js';
 let upwrite: SalesforceUpwrite;
 
 beforeAll(async () => {
-  upwrite = await startSalesforceUpwrite({}, { writes: { timeout: '2s' } });
+  // The journal is to be read as the write has left it: nothing is settled meanwhile.
+  upwrite = await startSalesforceUpwrite({}, { writes: { timeout: '20s' } }, { settleInterval: 3_600_000 });
 }, 120_000);
 
 test.each(refusals)('$code: $title', async ({ code, provoke, shows }) => {

@@ -55,7 +55,7 @@ export class StatementWorld {
         session: () => (world.connected ? world.api.session : undefined),
         boundary: (name) => world.#strike(name),
         maxInFlight: places,
-        queueTimeout: 2000,
+        queueTimeout: 8000,
         lockTimeout: 500,
       },
     });
@@ -64,7 +64,7 @@ export class StatementWorld {
       pool: ownPool(world.stack.server.upwriteUrl, 2),
       database: 'upwrite',
       wake: () => {},
-      timeoutMs: 1500,
+      timeoutMs: 10_000,
       late: 'error',
       onError: () => {},
     });
@@ -162,8 +162,8 @@ export class StatementWorld {
     return sendCancel(this.stack.port, client);
   }
 
-  /** Ends every connection of Upwrite's own role, as an administrator or a fail-over does. */
+  /** Ends every connection of Upwrite's own role, as an administrator or a fail-over does; resolves when they are gone. */
   async endOwnConnections(): Promise<void> {
-    await this.admin(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'upwrite'`);
+    await this.admin(`SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE usename = 'upwrite'`);
   }
 }

@@ -188,7 +188,8 @@ export const refusals: readonly ErrorCase<SalesforceUpwrite>[] = [
         method: 'POST',
         path: collections,
         times: 'always',
-        action: salesforceFaults.serverUnavailable,
+        // One more try fits into the time of the write, and no third one, however slow the machine is.
+        action: { ...salesforceFaults.serverUnavailable, headers: { 'retry-after': '12' } },
       });
       try {
         return await refused(upwrite, `INSERT INTO salesforce.contacts (last_name) VALUES ('Nobody')`);

@@ -2,6 +2,7 @@
 import type pg from 'pg';
 import { fault } from '../../../src/errors/index.js';
 import type { WriteResult } from '../../../src/provider/index.js';
+import { deferred } from '../../concurrency/held-api.js';
 import { type ErrorCase, refusal } from '../case.js';
 import type { StatementWorld } from '../statement-world.js';
 
@@ -216,7 +217,7 @@ export const statements: readonly ErrorCase<StatementWorld>[] = [
     shows: {
       sqlstate: '53400',
       message: 'too many writes to salesforce are in flight',
-      detail: 'Nothing was sent. The statement waited 2 s for its turn.',
+      detail: 'Nothing was sent. The statement waited 8 s for its turn.',
     },
   },
   {
@@ -226,7 +227,8 @@ export const statements: readonly ErrorCase<StatementWorld>[] = [
       const release = await world.occupyAll();
       try {
         return await world.failing(async (client) => {
-          await client.query(`SET statement_timeout = '1s'`);
+          // Half of the time that a turn is waited for, and enough for what comes before.
+          await client.query(`SET statement_timeout = '4s'`);
           await client.query(`INSERT INTO salesforce.contacts (email) VALUES ('t@x.io')`);
         });
       } finally {
@@ -251,7 +253,7 @@ export const statements: readonly ErrorCase<StatementWorld>[] = [
     provoke: (world) => world.failing((client) => freshRead(client)),
     shows: {
       sqlstate: '55000',
-      message: 'table "contacts" could not be brought up to date with salesforce within 1.5 s',
+      message: 'table "contacts" could not be brought up to date with salesforce within 10 s',
       detail: 'It was never up to date. Its sync is backfilling.',
       hint: "Try again, or read what is here: SET upwrite.max_staleness = 'off'",
       ...contacts,
@@ -260,7 +262,7 @@ export const statements: readonly ErrorCase<StatementWorld>[] = [
   {
     code: 'freshness_timed_out',
     title: 'statement_timeout while a reader waits for fresh data',
-    provoke: (world) => world.failing((client) => freshRead(client, "SET statement_timeout = '50ms'")),
+    provoke: (world) => world.failing((client) => freshRead(client, "SET statement_timeout = '4s'")),
     shows: {
       sqlstate: '57014',
       message: 'canceling statement due to statement timeout',
@@ -271,9 +273,15 @@ export const statements: readonly ErrorCase<StatementWorld>[] = [
     code: 'freshness_cancelled',
     title: 'a CancelRequest while a reader waits for fresh data',
     provoke: (world) =>
-      world.failing((client) => {
-        world.readerWaits = () => world.cancel(client);
-        return freshRead(client);
+      world.failing(async (client) => {
+        const { promise: cancelled, resolve } = deferred<void>();
+        world.readerWaits = () => world.cancel(client).then(resolve);
+        try {
+          await freshRead(client);
+        } finally {
+          // The database has its part of the cancel by then: it does not meet the next statement.
+          await cancelled;
+        }
       }),
     shows: {
       sqlstate: '57014',
