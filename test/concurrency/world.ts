@@ -128,12 +128,13 @@ export class World {
       timeout: 2000,
       lockTimeout: 2000,
       certainAfter: 0,
-      giveUpAfter: 60_000,
+      giveUpAfter: 3_600_000,
     });
-    await waitFor('every entry to be settled', async () => {
+    const isSettled = async (): Promise<boolean> => {
       const rows = await this.admin("SELECT FROM upwrite.mutations WHERE state IN ('pending', 'sent', 'unknown')");
       return rows.length === 0;
-    });
+    };
+    await waitFor('every entry to be settled', isSettled, 60_000);
     await settler.stop();
   }
 

@@ -39,7 +39,8 @@ export async function startWorld(): Promise<World> {
   const stack = await startStack({
     resources,
     postgres: { hba: ['host all all 127.0.0.1/32 trust'] },
-    write: { session: () => api.session },
+    // A row that the client itself has locked is waited for so long.
+    write: { session: () => api.session, lockTimeout: 2000 },
   });
   const { server } = stack;
   const admin = await connect(server.superuserUrl);

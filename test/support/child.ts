@@ -55,7 +55,7 @@ export async function startChild(file: string, args: readonly string[], options:
         if (child.exitCode !== null) throw new Error(`${file} ended with ${child.exitCode}`);
         return answers(options.port);
       },
-      60_000,
+      120_000,
     );
   } catch (cause) {
     await stop('SIGKILL');

@@ -60,7 +60,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         ...(options.tables === undefined ? {} : { tables: options.tables }),
       },
     ],
-    signal: AbortSignal.timeout(30_000),
+    signal: AbortSignal.timeout(120_000),
     onNote: () => {},
   });
   const complaints: string[] = [];
@@ -77,9 +77,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     session: () => api.session,
     log,
     maxInFlight: 10,
-    queueTimeout: 5000,
-    lockTimeout: 2000,
-    timeout: 10_000,
+    // Time enough for a machine that stalls: a test that is about one of these limits gives its own.
+    queueTimeout: 60_000,
+    lockTimeout: 60_000,
+    timeout: 120_000,
     stopGrace: 500,
     ...options.write,
   });
@@ -94,7 +95,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       database: 'upwrite',
       user: 'upwrite',
       tls: { mode: 'disable' },
-      connectTimeout: 30_000,
+      connectTimeout: 60_000,
     },
     tls: null,
     maxConnections: 200,
@@ -105,7 +106,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       catalog,
       analyser,
       transactions: options.transactions ?? 'escape',
-      lockTimeout: options.write?.lockTimeout ?? 2000,
+      lockTimeout: options.write?.lockTimeout ?? 60_000,
       freshness: options.freshness ?? null,
       run: (session) => writes.run(session),
       explain: (oid, verb, conflict) => writes.explain(oid, verb, conflict),
@@ -143,7 +144,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         certainAfter,
         giveUpAfter: 3_600_000,
       });
-      await waitFor('the journal to be settled', until);
+      await waitFor('the journal to be settled', until, 60_000);
       await settler.stop();
     },
   };
