@@ -1,7 +1,7 @@
 /** Two Upwrites, each a process of its own, on one database: writers of one record take turns across both. */
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Bench } from '../faults/bench.js';
+import { Bench, sharedPace } from '../faults/bench.js';
 import { seen } from '../faults/verify.js';
 
 const times = 100;
@@ -9,8 +9,8 @@ let bench: Bench;
 
 beforeAll(async () => {
   // Time enough for a loaded machine: nothing here is to be refused.
-  const writes = { timeout: '60s', lockTimeout: '30s', queueTimeout: '30s' };
-  bench = await Bench.start(2, { syncInterval: '1s', writes });
+  const writes = { timeout: '180s', lockTimeout: '120s', queueTimeout: '120s' };
+  bench = await Bench.start(2, { syncInterval: '1s', writes, pace: sharedPace });
 }, 120_000);
 
 afterAll(() => bench?.stop());
@@ -45,5 +45,5 @@ test.each([
     expect([row?.n, record?.n]).toEqual([2 * times, 2 * times]);
     await Promise.all(clients.map((client) => client.end()));
   },
-  60_000,
+  300_000,
 );

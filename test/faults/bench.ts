@@ -22,6 +22,11 @@ import { Relay } from './relay.js';
 /** Milliseconds that a write may take, and beyond which an API is not working on it any more; on a machine that is free. */
 const writeTimeout = 1500;
 const settleAfter = 2500;
+/**
+ * The pace of tests that share a machine with others: what is held at a place, and what a test writes to set its scene,
+ * must not run out of time although the machine stalls for seconds.
+ */
+export const sharedPace = 5;
 
 export interface BenchOptions {
   /** As in the configuration. */
@@ -225,12 +230,12 @@ export class Bench {
 
   async startDatabase(): Promise<void> {
     // What is left of the killed one holds its shared memory for a moment.
-    await waitFor('Postgres to start again', () =>
+    const startsAgain = (): Promise<boolean> =>
       this.server.start().then(
         () => true,
         () => false,
-      ),
-    );
+      );
+    await waitFor('Postgres to start again', startsAgain, 60_000);
     this.#databaseIsDown = false;
   }
 

@@ -6,12 +6,15 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, onTestFailed, test } from 'vitest';
 import { waitFor } from '../support/wait.js';
-import { Bench } from './bench.js';
+import { Bench, sharedPace } from './bench.js';
 import { gone, Ledger } from './ledger.js';
 import { refusedName } from './partial-api.js';
 import { type FaultKind, type PlaceName, places, setTrap, strike } from './strike.js';
 import { type Told, tell } from './told.js';
 import { knownKeys, lastEntry, leasesOver, settled, wrongs } from './verify.js';
+
+/** Milliseconds for a test: everything that it waits for has a limit of its own. */
+const timeout = 600_000;
 
 /** Records for one strike to change. */
 interface Scene {
@@ -22,7 +25,7 @@ interface Scene {
 
 async function connected(bench: Bench): Promise<pg.Client> {
   let client: pg.Client | undefined;
-  await waitFor('Upwrite to take clients', async () => {
+  const takesClients = async (): Promise<boolean> => {
     try {
       client = await bench.client();
       await client.query('SELECT 1');
@@ -30,7 +33,8 @@ async function connected(bench: Bench): Promise<pg.Client> {
     } catch {
       return false;
     }
-  });
+  };
+  await waitFor('Upwrite to take clients', takesClients, 60_000);
   if (client === undefined) throw new Error('no client');
   return client;
 }
@@ -132,7 +136,7 @@ export function testMatrix(faults: readonly FaultKind[]): void {
 
   beforeAll(async () => {
     // The sync's locks would come between writes that are held; it has its turn at the end.
-    bench = await Bench.start(1, { syncInterval: '1h' });
+    bench = await Bench.start(1, { syncInterval: '1h', pace: sharedPace });
     before = await knownKeys(bench);
   });
   afterAll(() => bench?.stop());
@@ -140,7 +144,7 @@ export function testMatrix(faults: readonly FaultKind[]): void {
   describe.each(faults)('%s', (fault) => {
     // Losing the answer of a commit is for the network to the database only.
     const at = places.filter((place) => place !== 'answer of the commit' || fault === 'cut postgres');
-    test.each(at)('%s', async (place) => {
+    test.each(at)('%s', { timeout }, async (place) => {
       onTestFailed(() => console.log(bench.log.slice(-25).join('')));
       const scene = await sceneFor(bench, ledger, `${fault} ${place}`);
       const since = await lastEntry(bench);
@@ -170,7 +174,7 @@ export function testMatrix(faults: readonly FaultKind[]): void {
     });
   });
 
-  test('nothing is lost, doubled or untrue', async () => {
+  test('nothing is lost, doubled or untrue', { timeout }, async () => {
     onTestFailed(() => console.log(bench.log.slice(-50).join('')));
     await settled(bench);
     await bench.killUpwrite(0);

@@ -53,10 +53,11 @@ export async function settled(bench: Bench, deadlineMs = 30_000 * bench.pace): P
 
 /** Waits until every Upwrite that was killed counts as dead, and its tables are anybody's. */
 export async function leasesOver(bench: Bench): Promise<void> {
-  await waitFor('the leases to run out', async () => {
+  const areOver = async (): Promise<boolean> => {
     const alive = await bench.direct('SELECT FROM upwrite.processes WHERE lease_until > clock_timestamp()');
     return alive.length === 0;
-  });
+  };
+  await waitFor('the leases to run out', areOver, 20_000 * bench.pace);
 }
 
 /** A value in the one form in which a column and a field of the API can be compared. */
