@@ -34,6 +34,8 @@ export type Changed = 'changed';
 export interface Claim {
   /** This run; also an order of writes, drawn before anything is read. */
   readonly run: string;
+  /** When it began, in seconds by the database's clock; before anything was read. */
+  readonly began: number;
   readonly position: Position;
   readonly state: TableState;
   readonly reason: string | null;
@@ -60,10 +62,10 @@ export interface Advance {
   /** Records a second of this listing, lately; null where it is not known. */
   readonly rate: number | null;
   /**
-   * The API has nothing newer than this page: milliseconds since the run began. What the API had then is here, which is
-   * not so of what came while the pages were read. null: there is more.
+   * The API has nothing newer than this page: when the run began, in seconds by the database's clock. What the API had
+   * then is here, which is not so of what came while the pages were read. null: there is more.
    */
-  readonly syncedMs: number | null;
+  readonly syncedAt: number | null;
 }
 
 /** Another run has taken the table over. The transaction at hand must be rolled back. */
@@ -136,7 +138,8 @@ const claimSql = `
     full_listing = d.full_listing OR w.anew, sweeping = d.sweeping AND NOT w.anew,
     sweep_cursor = CASE WHEN w.anew THEN NULL ELSE d.sweep_cursor END
   FROM upwrite.tables t, wanted w WHERE d.table_oid = w.table_oid AND t.table_oid = w.table_oid
-  RETURNING ${positionColumns}, w.yes AS free, d.definition = $4 AS current, d.run, coalesce(d.pause, d.held) AS pause, t.state, t.reason,
+  RETURNING ${positionColumns}, w.yes AS free, d.definition = $4 AS current, d.run,
+    extract(epoch FROM clock_timestamp())::float8 AS began, coalesce(d.pause, d.held) AS pause, t.state, t.reason,
     t.last_synced_at IS NOT NULL AS ever_synced,
     EXISTS (SELECT FROM upwrite.stale_keys s WHERE s.table_oid = $1) AS stale,
     EXISTS (SELECT FROM upwrite.recent_writes r WHERE r.table_oid = $1
@@ -175,7 +178,7 @@ const endListingSql = `
     last_synced_at = greatest(t.last_synced_at, t.listing_began_at)
   FROM d WHERE t.table_oid = d.table_oid`;
 
-/** $1 table, $2 run, $3 cursor, $4 sweep, $5 records, $6 expected rows, $7 swept rows, $8 rate, $9 time since it was so. */
+/** $1 table, $2 run, $3 cursor, $4 sweep, $5 records, $6 expected rows, $7 swept rows, $8 rate, $9 since when it is so. */
 const advanceSql = `
   WITH d AS (
     UPDATE upwrite.table_details SET swept_rows = $7, cursor = CASE WHEN $4 THEN cursor ELSE $3::jsonb END,
@@ -189,8 +192,7 @@ const advanceSql = `
       expected_at = CASE WHEN d.listing AND $8::float8 > 0 THEN clock_timestamp() + interval '1 second' *
         (CASE WHEN coalesce($6::bigint, t.expected_rows) > t.rows + $5::bigint
            THEN least((coalesce($6::bigint, t.expected_rows) - t.rows - $5::bigint) / $8::float8, 1e8) END) END,
-      last_synced_at = coalesce(greatest(t.last_synced_at, clock_timestamp() - $9::float8 * interval '1 millisecond'),
-        t.last_synced_at)
+      last_synced_at = greatest(t.last_synced_at, to_timestamp($9::float8))
     FROM d WHERE t.table_oid = $1 AND (d.listing OR $9::float8 IS NOT NULL))
   SELECT stop FROM d`;
 
@@ -210,6 +212,7 @@ interface ClaimRow extends PositionRow {
   readonly free: boolean;
   readonly current: boolean;
   readonly run: string;
+  readonly began: number;
   readonly state: TableState;
   readonly reason: string | null;
   readonly pause: string | null;
@@ -246,9 +249,10 @@ async function claim(
   if (row === undefined) return null;
   if (!row.current) return 'changed';
   if (!row.free) return 'busy';
-  const { run, state, reason, pause, stale, forgettable } = row;
+  const { run, began, state, reason, pause, stale, forgettable } = row;
   return {
     run,
+    began,
     position: position(row),
     state,
     reason,
@@ -279,8 +283,8 @@ export const positions: Positions = {
   },
   advance: async (db, tableOid, run, page) => {
     const cursor = page.cursor === null ? null : JSON.stringify(page.cursor);
-    const { sweep, records, expectedRows, sweptRows, rate, syncedMs } = page;
-    const values = [tableOid, run, cursor, sweep, records, expectedRows, sweptRows, rate, syncedMs];
+    const { sweep, records, expectedRows, sweptRows, rate, syncedAt } = page;
+    const values = [tableOid, run, cursor, sweep, records, expectedRows, sweptRows, rate, syncedAt];
     const result = await db.query<{ stop: boolean }>({ name: 'upwrite-advance', text: advanceSql, values });
     const row = result.rows[0];
     if (row === undefined) throw new NotWorker(tableOid);

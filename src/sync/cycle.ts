@@ -60,7 +60,9 @@ export type CycleEnd =
 interface Run {
   readonly context: CycleContext;
   readonly id: string;
+  /** By this process's clock, for how long it goes on and how fast; and by the database's, for what it has brought. */
   readonly began: number;
+  readonly beganAt: number;
   position: Position;
   /** Records of the full listing that this run has stored. */
   listed: number;
@@ -93,7 +95,8 @@ export async function runCycle(context: CycleContext, signal: AbortSignal): Prom
 async function runClaimed(context: CycleContext, claim: Claim, signal: AbortSignal): Promise<CycleEnd> {
   const { pool, table, turn } = context;
   const position = await startPosition(context, claim);
-  const run: Run = { context, id: claim.run, began: performance.now(), position, listed: 0, queued: 0 };
+  const began = performance.now();
+  const run: Run = { context, id: claim.run, began, beganAt: claim.began, position, listed: 0, queued: 0 };
   await context.onStart(claim, position);
   if (claim.stale) await rereadQueued(context, signal);
   const end = await pullAll(run, claim, signal);
@@ -188,7 +191,7 @@ async function storePage(run: Run, page: Page, sweep: boolean): Promise<boolean>
       expectedRows: page.total ?? null,
       sweptRows: noted,
       rate: rateOf(run),
-      syncedMs: page.last && !sweep && !position.fullListing ? performance.now() - run.began : null,
+      syncedAt: page.last && !sweep && !position.fullListing ? run.beganAt : null,
     });
   const isEmpty = page.records.length === 0 && page.deletions.length === 0;
   const { stop, noted } = isEmpty

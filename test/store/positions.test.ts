@@ -53,7 +53,7 @@ test('a run that was thought dead empties no notes of the one that came after it
       expectedRows: 9,
       sweptRows: keys,
       rate: null,
-      syncedMs: null,
+      syncedAt: null,
     });
     return keys;
   });
