@@ -13,7 +13,7 @@ let world: World;
 
 beforeAll(async () => {
   world = await World.start({ stopGrace: 100 });
-}, 60_000);
+});
 
 afterEach(async () => {
   world.api.letGo();

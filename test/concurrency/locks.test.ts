@@ -12,7 +12,7 @@ beforeAll(async () => {
   world = await World.start({ lockTimeout: 400 });
   await world.admin("ALTER SYSTEM SET deadlock_timeout = '50ms'");
   await world.admin('SELECT pg_reload_conf()');
-}, 60_000);
+});
 
 afterEach(async () => {
   world.api.letGo();

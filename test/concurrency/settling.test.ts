@@ -11,7 +11,7 @@ let world: World;
 
 beforeAll(async () => {
   world = await World.start();
-}, 60_000);
+});
 
 async function open(connection: string, key: string): Promise<string> {
   const table = world.stack.catalog.find('salesforce', 'contacts');

@@ -11,7 +11,7 @@ beforeAll(async () => {
   // Time enough for a loaded machine: nothing here is to be refused.
   const writes = { timeout: '180s', lockTimeout: '120s', queueTimeout: '120s' };
   bench = await Bench.start(2, { syncInterval: '1s', writes, pace: sharedPace });
-}, 120_000);
+}, 300_000);
 
 afterAll(() => bench?.stop());
 

@@ -13,7 +13,7 @@ let world: ConnectionWorld;
 
 beforeAll(async () => {
   world = await ConnectionWorld.start();
-}, 60_000);
+});
 
 afterAll(() => world.stop());
 

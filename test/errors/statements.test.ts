@@ -9,7 +9,7 @@ describe('with writes that escape the transaction', () => {
 
   beforeAll(async () => {
     world = await StatementWorld.start();
-  }, 60_000);
+  });
 
   test.each(statements)('$code: $title', async ({ code, provoke, shows }) => {
     expectShown(await provoke(world), code, shows);
@@ -25,7 +25,7 @@ describe('with writes that are rejected in a transaction', () => {
 
   beforeAll(async () => {
     world = await StatementWorld.start('reject');
-  }, 60_000);
+  });
 
   test.each(transactions)('$code: $title', async ({ code, provoke, shows }) => {
     expectShown(await provoke(world), code, shows);

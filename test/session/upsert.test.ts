@@ -8,7 +8,11 @@ let upwrite: SalesforceUpwrite;
 let client: pg.Client;
 
 beforeAll(async () => {
-  upwrite = await startSalesforceUpwrite({ contacts: 5, accounts: 2, invoiceItems: 1 });
+  upwrite = await startSalesforceUpwrite(
+    { contacts: 5, accounts: 2, invoiceItems: 1 },
+    // Four clients take turns at the same keys, on a machine that may stall.
+    { writes: { lockTimeout: '60s', queueTimeout: '60s' } },
+  );
   client = await connect(upwrite.url());
 }, 120_000);
 

@@ -84,7 +84,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     stopGrace: 500,
     ...options.write,
   });
-  // As long as tests have: a text that is given up passes as if it were no write.
+  // A parser that the machine holds up is not one that a text has lost.
   const analyser = createAnalyser({ timeLimit: 60_000 });
   const proxy = await startProxy({
     host: '127.0.0.1',

@@ -16,7 +16,7 @@ beforeAll(async () => {
   await admin.query(
     `CREATE FUNCTION public.fail() RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'Größe' USING DETAIL = 'für'; END $$`,
   );
-}, 60_000);
+});
 
 /** The fields of the error that a query ends with, each text as latin1-decoded bytes. */
 async function errorOf(encoding: string, sql: string): Promise<ReadonlyMap<string, string>> {

@@ -23,7 +23,7 @@ beforeAll(async () => {
     transactions: 'reject',
     postgres: { hba: ['host all all 127.0.0.1/32 trust'] },
   });
-}, 60_000);
+});
 
 beforeEach(async () => {
   stack.api.batches.length = 0;

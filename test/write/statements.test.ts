@@ -19,7 +19,7 @@ beforeAll(async () => {
   stack = await startStack({ resources: [contacts()] });
   const admin = await connect(stack.server.superuserUrl);
   await admin.query('CREATE TABLE public.plain (id text, n int); GRANT ALL ON public.plain TO PUBLIC');
-}, 60_000);
+});
 
 beforeEach(async () => {
   stack.api.batches.length = 0;

@@ -12,7 +12,7 @@ let notices: { readonly severity: string | undefined; readonly code: string | un
 
 beforeAll(async () => {
   stack = await startStack({ resources: [contacts()] });
-}, 60_000);
+});
 
 beforeEach(async () => {
   stack.api.batches.length = 0;

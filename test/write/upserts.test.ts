@@ -24,7 +24,7 @@ let client: pg.Client;
 
 beforeAll(async () => {
   stack = await startStack({ resources: [upsertable, others] });
-}, 60_000);
+});
 
 beforeEach(async () => {
   stack.api.batches.length = 0;
