@@ -2,9 +2,10 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, giveTo, serverAccount } from '../../src/cli/embedded/index.js';
+import { giveTo, serverAccount } from '../../src/cli/embedded/index.js';
 import { startChild } from '../support/child.js';
 import type { Cluster } from '../support/cluster.js';
+import { freePort } from '../support/ports.js';
 import { startUnderTest } from '../support/under-test.js';
 import { findProgram } from './programs.js';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import pg from 'pg';
 import { startChild } from '../support/child.js';
-import { testPort } from '../support/port.js';
+import { freePort } from '../support/ports.js';
 import type { TestPostgres } from '../support/postgres.js';
 import { built } from '../support/under-test.js';
 
@@ -27,7 +27,7 @@ export interface UpwriteOptions {
 export async function startUpwrite({ server, settings, environment = {} }: UpwriteOptions): Promise<UpwriteProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'upwrite-shared-'));
   const file = join(folder, 'upwrite.yaml');
-  const port = await testPort();
+  const port = await freePort();
   writeFileSync(file, JSON.stringify({ listen: `127.0.0.1:${port}`, database: server.upwriteUrl, ...settings }));
   try {
     const args = [built('src/main.js'), 'start', '--config', file];

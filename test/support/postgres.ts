@@ -23,7 +23,7 @@ import {
   writeOwned,
 } from '../../src/cli/embedded/index.js';
 import { atEndOfFile } from './cleanup.js';
-import { testPort } from './port.js';
+import { freePort } from './ports.js';
 
 export type TestVersion = 14 | 17 | 18;
 
@@ -158,7 +158,7 @@ class TestServer implements TestPostgres {
 
   static async start(parts: Parts): Promise<TestServer> {
     for (let attempt = 1; ; attempt += 1) {
-      const port = await testPort();
+      const port = await freePort();
       try {
         return new TestServer(parts, port, await launch(parts, port));
       } catch (error) {
@@ -261,7 +261,7 @@ async function templateFor(installation: Installation, account: Account | undefi
     writeOwned(account, passwordFile, `${testPasswords.postgres}\n`);
     await initCluster({ installation, account, dataDir }, passwordFile, ['--no-sync', '--wal-segsize=1']);
     const parts: Parts = { installation, account, home, dataDir, socketDir, options: {} };
-    const port = await testPort();
+    const port = await freePort();
     const cluster = await launch(parts, port);
     try {
       await bootstrap({ host: '127.0.0.1', port }, testPasswords);

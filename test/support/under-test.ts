@@ -13,7 +13,7 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { type Child, startChild } from './child.js';
 import type { Cluster } from './cluster.js';
-import { testPort } from './port.js';
+import { freePort } from './ports.js';
 
 export interface UnderTest {
   /** `upwrite` also for the proxy room alone: both answer alike. */
@@ -45,7 +45,7 @@ export function chosenProxy(): string {
 export async function startUnderTest(cluster: Cluster, options: UnderTestOptions = {}): Promise<UnderTest> {
   const choice = options.kind ?? chosenProxy();
   if (choice === 'pipe') {
-    const port = await testPort();
+    const port = await freePort();
     const args = [built('test/bench/pipe.js'), String(port), cluster.host, String(cluster.port)];
     return named('pipe', port, await startChild(process.execPath, args, { port }));
   }
@@ -54,7 +54,7 @@ export async function startUnderTest(cluster: Cluster, options: UnderTestOptions
 }
 
 async function startRoom(cluster: Cluster, options: UnderTestOptions): Promise<UnderTest> {
-  const port = await testPort();
+  const port = await freePort();
   const { cert, key } = cluster.tls;
   const dbhost = options.unixSocket === true ? cluster.socketDirectory : cluster.host;
   const args = [built('test/support/proxy-process.js'), String(port), dbhost, String(cluster.port), cert, key];
@@ -62,7 +62,7 @@ async function startRoom(cluster: Cluster, options: UnderTestOptions): Promise<U
 }
 
 async function startUpwrite(cluster: Cluster, options: UnderTestOptions): Promise<UnderTest> {
-  const port = await testPort();
+  const port = await freePort();
   const folder = await mkdtemp(join(tmpdir(), 'upwrite-config-'));
   const file = join(folder, 'upwrite.yaml');
   const database =
@@ -85,7 +85,7 @@ async function startUpwrite(cluster: Cluster, options: UnderTestOptions): Promis
 }
 
 async function startCommand(cluster: Cluster, command: string): Promise<UnderTest> {
-  const port = await testPort();
+  const port = await freePort();
   const values: Readonly<Record<string, string>> = {
     port: String(port),
     dbhost: cluster.host,

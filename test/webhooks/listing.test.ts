@@ -2,8 +2,8 @@
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type StripeSandbox, startStripeSandbox } from '../../fixtures/stripe/index.js';
-import { freePort } from '../../src/cli/embedded/index.js';
 import type { Running } from '../../src/main/serve.js';
+import { freePort } from '../support/ports.js';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.js';
 import { waitFor } from '../support/wait.js';
 import { startUpwrite } from './world.js';

@@ -1,8 +1,8 @@
 /** Hooks are registered once, replaced, renewed and taken back, whatever happens to them or to the process. */
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { freePort } from '../../src/cli/embedded/index.js';
 import type { Running } from '../../src/main/serve.js';
+import { freePort } from '../support/ports.js';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.js';
 import { waitFor } from '../support/wait.js';
 import {

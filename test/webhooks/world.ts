@@ -4,11 +4,11 @@ import { type AirtableSandbox, startAirtableSandbox } from '../../fixtures/airta
 import { CREDENTIALS, type GitHubSandbox, startGitHubSandbox } from '../../fixtures/github/index.js';
 import { type HubspotSandbox, startHubspotSandbox } from '../../fixtures/hubspot/index.js';
 import { type StripeSandbox, startStripeSandbox } from '../../fixtures/stripe/index.js';
-import { freePort } from '../../src/cli/embedded/index.js';
 import { parseConfig, parseDatabaseUrl } from '../../src/config/index.js';
 import { type Running, serve } from '../../src/main/serve.js';
 import { createRegistry, KeyRing } from '../../src/provider/index.js';
 import { createLog } from '../../src/telemetry/index.js';
+import { freePort } from '../support/ports.js';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.js';
 
 export interface Sandboxes {
