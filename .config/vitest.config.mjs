@@ -14,9 +14,10 @@ export default defineConfig({
     pool: 'forks',
     // A file waits for half of its time: for a server, a process, a limit. Vitest's own choice leaves a core unused.
     maxWorkers: availableParallelism() + 1,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
-    teardownTimeout: 30_000,
+    // More than several of the waits within a test one after the other: a machine that stalls delays, and fails nothing.
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+    teardownTimeout: 120_000,
     reporters: ['default', 'json'],
     outputFile: { json: `${root}node_modules/.cache/vitest-report.json` },
   },

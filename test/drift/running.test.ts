@@ -77,7 +77,7 @@ beforeAll(async () => {
   }
   await Promise.all(running.map((each) => each.sync.firstSync));
   client = await connect(`postgres://app:app@127.0.0.1:${running[1]?.proxy.port}/upwrite`);
-}, 120_000);
+});
 
 afterAll(async () => {
   await client.end();

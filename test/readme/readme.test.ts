@@ -20,7 +20,7 @@ let upwrite: SalesforceUpwrite;
 
 beforeAll(async () => {
   upwrite = await startSalesforceUpwrite();
-}, 120_000);
+});
 
 /** The text of a section's fenced block. */
 function block(section: string): string {
@@ -175,4 +175,4 @@ test('a role with the privileges that the README names is enough for Upwrite', a
   child.stdout.once('data', () => child.kill('SIGTERM'));
   expect(await output).toMatch(/^Listening on 127\.0\.0\.1:\d+\n$/);
   rmSync(directory, { recursive: true, force: true });
-}, 60_000);
+});

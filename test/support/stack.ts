@@ -139,13 +139,16 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         known: writes.known,
         log,
         interval: 20,
-        timeout: 5000,
-        lockTimeout: 2000,
+        timeout: 30_000,
+        lockTimeout: 30_000,
         certainAfter,
         giveUpAfter: 3_600_000,
       });
-      await waitFor('the journal to be settled', until, 60_000);
-      await settler.stop();
+      try {
+        await waitFor('the journal to be settled', until, 60_000);
+      } finally {
+        await settler.stop();
+      }
     },
   };
 }
