@@ -12,7 +12,10 @@ import { contacts, type FakeApi, fakeApi } from '../support/fake-api.js';
 import { startTestPostgres, type TestPostgres } from '../support/postgres.js';
 
 const hour = 3_600_000;
-const leaseMs = 900;
+/** Of processes that live: a machine that stalls must not have them take each other for dead. */
+const usualLease = 30_000;
+/** Of one that is to be taken for dead. */
+const shortLease = 900;
 const nickname: Column = {
   name: 'nickname',
   field: 'Nickname',
@@ -51,16 +54,19 @@ afterEach(async () => {
 
 interface ProcessOptions {
   readonly interval?: number;
+  readonly leaseMs?: number;
   /** As one that has been killed: its lease is not renewed, and it takes no second job. */
   readonly ghost?: boolean;
   readonly describe?: FakeApi['session']['describe'];
 }
 
-async function startProcess({ interval = hour, ghost = false, describe }: ProcessOptions = {}): Promise<Jobs> {
+async function startProcess(options: ProcessOptions = {}): Promise<Jobs> {
+  const { interval = hour, leaseMs = usualLease, ghost = false, describe } = options;
   const renewal = ghost ? { renewMs: hour } : {};
   const lease = await takeLease(pool, { kind: 'test', leaseMs, onError: () => {}, ...renewal });
   const concurrency = ghost ? 1 : 4;
-  const jobs = await openJobs({ pool: ownPool(server.upwriteUrl, 4), lease, leaseMs, concurrency, log: silentLog });
+  const jobPool = ownPool(server.upwriteUrl, 4);
+  const jobs = await openJobs({ pool: jobPool, lease, leaseMs, concurrency, log: silentLog });
   const session = describe === undefined ? api.session : { ...api.session, describe };
   const standing = registerDrift({
     pool,
@@ -75,6 +81,8 @@ async function startProcess({ interval = hour, ghost = false, describe }: Proces
   ends.push(async () => {
     await standing.stop();
     await jobs.stop();
+    await jobPool.end();
+    await lease.release();
   });
   return jobs;
 }
@@ -113,6 +121,7 @@ test('a look that a process has not ended goes on in another one, long before th
   ends.push(async () => open());
   await startProcess({
     ghost: true,
+    leaseMs: shortLease,
     describe: async () => {
       begun = true;
       await gate;
@@ -121,7 +130,7 @@ test('a look that a process has not ended goes on in another one, long before th
   });
   await eventually(async () => (begun ? true : undefined));
   api.resources = [contacts({ columns: [...contacts().columns, nickname] })];
-  await startProcess();
+  await startProcess({ leaseMs: shortLease });
   await eventually(async () => ((await hasNickname()) ? true : undefined));
 });
 
@@ -140,6 +149,8 @@ test('a table that has become unhealthy has its API looked at soon, and nothing 
     );
     return found.rowCount === 1 ? true : undefined;
   };
+  // The first job of all, which would go on beside the one that is asked for.
+  await eventually(asleep);
   await lookSoon(jobs, 'salesforce');
   await eventually(asleep);
   expect(looks).toBe(0);

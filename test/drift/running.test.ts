@@ -96,6 +96,17 @@ async function untilShows(sql: string, wanted: unknown): Promise<void> {
   expect(last).toEqual(wanted);
 }
 
+/** Writes one row once the process that the client talks to knows of the change: the catalog's watch tells it. */
+async function untilWritten(sql: string, ...values: unknown[]): Promise<void> {
+  let last: unknown;
+  await eventually(async () => {
+    const result = await client.query(sql, values).catch((error: unknown) => error);
+    last = result instanceof pg.Result ? result.rowCount : result;
+    return last === 1 ? true : undefined;
+  }, 30_000).catch(() => undefined);
+  expect(last).toBe(1);
+}
+
 test('a field that appears is filled in everywhere while others read and write, and can be written', async () => {
   let stop = false;
   let rounds = 0;
@@ -116,7 +127,7 @@ test('a field that appears is filled in everywhere while others read and write, 
   await busy;
   expect(rounds).toBeGreaterThan(0);
   const id = (await client.query<{ id: string }>('SELECT max(id) AS id FROM salesforce.contacts')).rows[0]?.id;
-  await client.query("UPDATE salesforce.contacts SET nickname = 'Muad''Dib' WHERE id = $1", [id]);
+  await untilWritten("UPDATE salesforce.contacts SET nickname = 'Muad''Dib' WHERE id = $1", id);
   expect(crm.records('Contact').find((record) => record['Id'] === id)).toMatchObject({ Nickname__c: "Muad'Dib" });
   const state = await client.query("SELECT state FROM upwrite.tables WHERE connection = 'salesforce'");
   expect(state.rows).toEqual([{ state: 'live' }]);
@@ -163,9 +174,10 @@ test('a field that somebody renames in Airtable keeps its column and its values'
   );
   // The new field of that name has a column of its own.
   await untilShows('SELECT count(email_2)::int FROM airtable.caladan_crm_contacts', 0);
-  await client.query("UPDATE airtable.caladan_crm_contacts SET email_2 = 'second@dune.io' WHERE id = $1", [
+  await untilWritten(
+    "UPDATE airtable.caladan_crm_contacts SET email_2 = 'second@dune.io' WHERE id = $1",
     before.rows[0]?.id,
-  ]);
+  );
   expect(bases.records(...place).find((record) => record['id'] === before.rows[0]?.id)?.['fields']).toMatchObject({
     Email: 'second@dune.io',
   });
@@ -174,12 +186,9 @@ test('a field that somebody renames in Airtable keeps its column and its values'
 test('a property of HubSpot appears, and changes its type', async () => {
   hub.changeProperty('contacts', 'spice_level', property('spice_level', 'Spice level'));
   await untilShows('SELECT count(spice_level)::int FROM hubspot.contacts', 0);
-  await eventually(async () => {
-    const done = await client
-      .query("UPDATE hubspot.contacts SET spice_level = '12' WHERE id = (SELECT min(id) FROM hubspot.contacts)")
-      .catch((error: unknown) => error);
-    return done instanceof pg.Result && done.rowCount === 1 ? true : undefined;
-  });
+  await untilWritten(
+    "UPDATE hubspot.contacts SET spice_level = '12' WHERE id = (SELECT min(id) FROM hubspot.contacts)",
+  );
   await client.query("UPDATE hubspot.contacts SET spice_level = '7' WHERE id = (SELECT max(id) FROM hubspot.contacts)");
   hub.changeProperty('contacts', 'spice_level', number('spice_level', 'Spice level'));
   await untilShows('SELECT pg_typeof(spice_level)::text FROM hubspot.contacts LIMIT 1', 'numeric');
