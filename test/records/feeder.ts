@@ -12,8 +12,8 @@ export interface FeederConfig {
 }
 
 const quiet = { debug: () => {}, info: () => {}, warn: () => {} };
-/** Milliseconds: a sixth of it is between looks for what the dead have left. */
-const leaseMs = 500;
+/** Milliseconds: a sixth of it is between looks for what the dead have left; a machine that stalls stays below it. */
+const leaseMs = 6000;
 /** Milliseconds: longer than any test, so that a process that is killed is not found out by its lease. */
 const leaseForEver = 3_600_000;
 

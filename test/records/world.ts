@@ -16,7 +16,13 @@ import { openJobs } from '../../src/sync/index.js';
 import { connect, eventually, ownPool } from '../support/database.js';
 import { contacts, type FakeApi, fakeApi } from '../support/fake-api.js';
 import type { TestPostgres } from '../support/postgres.js';
-import { startTestSync, type TestSync } from '../support/test-sync.js';
+import { startTestSync } from '../support/test-sync.js';
+
+/**
+ * Milliseconds: longer than a machine stalls. A job of one whose lease has run out is given to others, and is lost for a
+ * minute where it ends all the same.
+ */
+const leaseMs = 30_000;
 
 const quiet = { debug: () => {}, info: () => {}, warn: () => {} };
 
@@ -34,7 +40,7 @@ export class World {
   readonly apis = new Map<string, FakeApi>();
   catalog!: LiveCatalog;
   readonly #jobPool: pg.Pool;
-  #sync: TestSync | undefined;
+  #stopSync: () => Promise<void> = async () => {};
   /** Changes of targets' states that were told. */
   readonly changes: TargetChange[] = [];
   #stopFeed: () => Promise<void> = async () => {};
@@ -48,10 +54,23 @@ export class World {
   /** With a schema of the operator's, in which Upwrite's role has no more than the rights that the README asks for. */
   static async start(server: TestPostgres): Promise<World> {
     const world = new World(server);
+    await world.#othersEnded();
     await world.admin(`DROP SCHEMA IF EXISTS upwrite, upwrite_jobs, salesforce, other, third, my_schema CASCADE;
       CREATE SCHEMA my_schema; GRANT USAGE ON SCHEMA my_schema TO upwrite`);
     await migrate(world.pool);
     return world;
+  }
+
+  /** A session outlives a client that was killed by the statement that it is at, whose locks are in the way. */
+  async #othersEnded(): Promise<void> {
+    const admin = await connect(this.server.superuserUrl);
+    await eventually(async () => {
+      const found = await admin.query(
+        "SELECT FROM pg_stat_activity WHERE usename = 'upwrite' AND datname = current_database()",
+      );
+      return found.rowCount === 0 ? true : undefined;
+    });
+    await admin.end();
   }
 
   async admin(sql: string, url = this.server.superuserUrl): Promise<void> {
@@ -71,7 +90,7 @@ export class World {
 
   /** Installs and syncs a connection for each name. */
   async connections(names: readonly string[], resources: readonly Resource[] = [contacts()]): Promise<void> {
-    await this.#sync?.stop();
+    await this.#stopSync();
     for (const name of names) if (!this.apis.has(name)) this.apis.set(name, fakeApi(resources));
     this.catalog = await installCatalog({
       pool: this.pool,
@@ -80,13 +99,13 @@ export class World {
       signal: AbortSignal.timeout(30_000),
     });
     const lease = await takeLease(this.pool, { kind: 'test', onError: () => {} });
-    this.#sync = await startTestSync(
-      this.pool,
-      this.#jobPool,
-      this.catalog,
-      new Map(names.map((name) => [name, this.api(name).session])),
-      lease.id,
-    );
+    const sessions = new Map(names.map((name) => [name, this.api(name).session]));
+    const sync = await startTestSync(this.pool, this.#jobPool, this.catalog, sessions, lease.id);
+    this.#stopSync = async () => {
+      this.#stopSync = async () => {};
+      await sync.stop();
+      await lease.release();
+    };
   }
 
   api(name: string): FakeApi {
@@ -138,9 +157,9 @@ export class World {
       onStateChange: async (change) => void this.changes.push(change),
       ...options,
     });
-    const lease = await takeLease(this.pool, { kind: 'test', leaseMs: 900, onError: () => {} });
+    const lease = await takeLease(this.pool, { kind: 'test', leaseMs, onError: () => {} });
     const pool = ownPool(this.server.upwriteUrl, 4);
-    const jobs = await openJobs({ pool, lease, leaseMs: 900, concurrency: 4, log: quiet });
+    const jobs = await openJobs({ pool, lease, leaseMs, concurrency: 4, log: quiet });
     const standing = registerFeed({ jobs, feed, pool: this.pool, log: quiet });
     await jobs.start();
     this.#stopFeed = async () => {
@@ -161,8 +180,7 @@ export class World {
 
   async stop(): Promise<void> {
     await this.unfeed();
-    await this.#sync?.stop();
-    this.#sync = undefined;
+    await this.#stopSync();
     await this.pool.end();
     await this.#jobPool.end();
   }

@@ -19,7 +19,7 @@ export async function startTestSync(
   sessions: ReadonlyMap<string, Session>,
   worker: string,
 ): Promise<TestSync> {
-  const jobs = await openJobs({ pool: jobPool, lease: { id: worker }, leaseMs: 3000, concurrency: 4, log: quiet });
+  const jobs = await openJobs({ pool: jobPool, lease: { id: worker }, leaseMs: 30_000, concurrency: 4, log: quiet });
   const sync = startSync({
     pool,
     catalog,

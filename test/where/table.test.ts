@@ -44,7 +44,7 @@ async function start(catalog: LiveCatalog = stack.catalog): Promise<void> {
   jobs = await openJobs({
     pool: ownPool(stack.server.upwriteUrl, 4),
     lease,
-    leaseMs: 3000,
+    leaseMs: 30_000,
     concurrency: 4,
     log: quiet,
   });
