@@ -7,11 +7,9 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { generate } from 'selfsigned';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { freePort } from '../support/ports.js';
 import { startTestPostgres, testedVersion } from '../support/postgres.js';
-
-// Each starts processes, one after the other, which take their time on a busy machine.
-vi.setConfig({ testTimeout: 180_000 });
 
 const main = fileURLToPath(new URL('../../dist/src/main.js', import.meta.url));
 const fromEnvironment = `database: \${DATABASE}\n`;
@@ -144,7 +142,9 @@ async function lineWith(child: ChildProcess, text: string): Promise<string> {
 test.each(['SIGINT', 'SIGTERM'] as const)(
   'demo stays up until %s, alone in its folder',
   async (signal) => {
-    const child = spawn(process.execPath, [main, 'demo'], { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
+    // Not where it listens by itself: another demo may run on this machine.
+    const env = { ...process.env, UPWRITE_LISTEN: `127.0.0.1:${await freePort()}` };
+    const child = spawn(process.execPath, [main, 'demo'], { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
     const exit = once(child, 'exit');
     const url = (await lineWith(child, 'postgres://')).replace(/^.*(postgres:\/\/\S+).*$/, '$1');
     const client = new pg.Client(url);
