@@ -92,7 +92,7 @@ async function untilShows(sql: string, wanted: unknown): Promise<void> {
     const result = await client.query({ text: sql, rowMode: 'array' }).catch((error: unknown) => error);
     last = result instanceof pg.Result ? (result.rows[0]?.[0] ?? null) : result;
     return last === wanted ? true : undefined;
-  }, 30_000).catch(() => undefined);
+  }).catch(() => undefined);
   expect(last).toEqual(wanted);
 }
 
@@ -103,7 +103,7 @@ async function untilWritten(sql: string, ...values: unknown[]): Promise<void> {
     const result = await client.query(sql, values).catch((error: unknown) => error);
     last = result instanceof pg.Result ? result.rowCount : result;
     return last === 1 ? true : undefined;
-  }, 30_000).catch(() => undefined);
+  }).catch(() => undefined);
   expect(last).toBe(1);
 }
 

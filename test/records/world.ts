@@ -208,7 +208,7 @@ export class World {
     await eventually(async () => {
       const [here, there] = [await this.held(name, sync, pool), this.upstream(connection)];
       return JSON.stringify(here) === JSON.stringify(there) ? true : undefined;
-    }, 50_000);
+    });
   }
 
   async health(name: string): Promise<{ state: string; reason: string | null }> {

@@ -23,7 +23,7 @@ export async function connect(url: string): Promise<pg.Client> {
 }
 
 /** Waits until `condition` answers something other than undefined, and answers that. Fails after `deadlineMs`. */
-export async function eventually<T>(condition: () => Promise<T | undefined>, deadlineMs = 20_000): Promise<T> {
+export async function eventually<T>(condition: () => Promise<T | undefined>, deadlineMs = 60_000): Promise<T> {
   const end = Date.now() + deadlineMs;
   for (;;) {
     const result = await condition();

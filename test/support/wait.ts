@@ -3,13 +3,13 @@
 /**
  * Polls `condition` until it holds.
  * @param what named in the error when the deadline passes
- * @param deadlineMs milliseconds, 20 seconds by default
+ * @param deadlineMs milliseconds, a minute by default: a machine may stand still for seconds more than once
  * @throws when the deadline passes first
  */
 export async function waitFor(
   what: string,
   condition: () => boolean | Promise<boolean>,
-  deadlineMs = 20_000,
+  deadlineMs = 60_000,
 ): Promise<void> {
   const end = Date.now() + deadlineMs;
   while (!(await condition())) {
