@@ -83,6 +83,7 @@ describe('httpRequest', () => {
   });
 
   it('ends at the deadline', async () => {
+    // Late enough that it is sent before, on a machine that stalls too.
     expect(await failure(send(`${base}/silent`, { deadline: Date.now() + 3000 }))).toMatchObject({
       fate: 'unknown',
       words: 'no answer in time',
