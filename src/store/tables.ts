@@ -89,6 +89,8 @@ export interface Tables extends Definitions {
     tableOid: number,
     to: { readonly state: TableState; readonly reason: string | null; readonly wished?: boolean },
   ): Promise<TableState | null>;
+  /** Those of the tables whose first listing, or the one since they were attached again, is not at its end. */
+  unlisted(db: Queryable, tableOids: readonly number[]): Promise<ReadonlySet<number>>;
   /** Sets from one look for changes to the next, in milliseconds, by table; those that have it already are left alone. */
   setMaxAges(db: Queryable, ages: ReadonlyMap<number, number>): Promise<void>;
 }
@@ -266,6 +268,14 @@ export const tables: Tables = {
       to.wished ?? false,
     ]);
     return result.rows[0]?.state ?? null;
+  },
+  unlisted: async (db, tableOids) => {
+    if (tableOids.length === 0) return new Set();
+    const result = await db.query<{ oid: number }>(
+      "SELECT table_oid AS oid FROM upwrite.tables WHERE state = 'backfilling' AND table_oid = ANY ($1::oid[])",
+      [tableOids],
+    );
+    return new Set(result.rows.map(({ oid }) => oid));
   },
   setMaxAges: async (db, ages) => {
     await db.query(setMaxAgesSql, [[...ages.keys()], [...ages.values()]]);

@@ -157,14 +157,24 @@ export function startSync(options: SyncOptions): Sync {
     unreleased.add(releasing);
   };
 
+  /** The definitions of the tables that this process has scheduled. */
+  let known: ReadonlyMap<number, number> = new Map();
   const schedule = async (): Promise<void> => {
     const mine = catalog.all().filter((table) => table.attached && sessions.has(table.connection));
     const every = new Map(mine.map((table) => [table.oid, options.every(table)]));
     await tables.setMaxAges(pool, every);
+    // One that comes back to the configuration may have a job from before, due in hours.
+    const changed = mine.filter(({ oid, definition }) => known.get(oid) !== definition).map(({ oid }) => oid);
+    const unlisted = await tables.unlisted(pool, changed);
     await jobs.ensure(
       syncTask,
-      [...every].map(([table, withinMs]) => ({ key: syncKey(table), payload: { table, failures: 0 }, withinMs })),
+      [...every].map(([table, ms]) => ({
+        key: syncKey(table),
+        payload: { table, failures: 0 },
+        withinMs: unlisted.has(table) ? 0 : ms,
+      })),
     );
+    known = new Map(mine.map(({ oid, definition }) => [oid, definition]));
   };
 
   let scheduling: Promise<void> = Promise.resolve();

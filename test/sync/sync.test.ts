@@ -300,6 +300,30 @@ describe('a catalog that changes', () => {
     await (await starting).firstSync;
     expect(await rows()).toEqual({});
   });
+
+  test.each(['by this process', 'by the next one'])('by giving a table back has it listed at once, %s', async (by) => {
+    fill(5);
+    const connections = [{ name: 'salesforce', provider: 'salesforce', session: api.session }];
+    const install = (chosen: typeof connections) =>
+      installCatalog({ pool, registry: tables, connections: chosen, signal: AbortSignal.timeout(30_000) });
+    const sync = await start({ intervalMs: hour });
+    await sync.firstSync;
+    // Its next job, due in an hour, is there.
+    await eventually(async () => {
+      const { rowCount } = await pool.query('SELECT FROM upwrite_jobs.jobs WHERE locked_by IS NULL');
+      return rowCount === 1 ? true : undefined;
+    });
+    if (by === 'by the next one') await stop(sync);
+    catalog.replace((await install([])).all());
+    if (by === 'by this process') sync.update();
+    expect((await state())['state']).toBe('detached');
+    api.put('Contact', 'c000001', { email: 'while it was away' }, 5000);
+    catalog.replace((await install(connections)).all());
+    if (by === 'by this process') sync.update();
+    else await start({ intervalMs: hour });
+    await converged();
+    await eventually(async () => ((await state())['state'] === 'live' ? true : undefined));
+  });
 });
 
 describe('changes', () => {
