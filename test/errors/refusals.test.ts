@@ -10,7 +10,7 @@ let upwrite: SalesforceUpwrite;
 beforeAll(async () => {
   // The journal is to be read as the write has left it: nothing is settled meanwhile.
   upwrite = await startSalesforceUpwrite({}, { writes: { timeout: '20s' } }, { settleInterval: 3_600_000 });
-}, 120_000);
+});
 
 test.each(refusals)('$code: $title', async ({ code, provoke, shows }) => {
   const error = await provoke(upwrite);

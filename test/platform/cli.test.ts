@@ -139,28 +139,24 @@ async function lineWith(child: ChildProcess, text: string): Promise<string> {
   throw new Error(`ended without saying "${text}"`);
 }
 
-test.each(['SIGINT', 'SIGTERM'] as const)(
-  'demo stays up until %s, alone in its folder',
-  async (signal) => {
-    // Not where it listens by itself: another demo may run on this machine.
-    const env = { ...process.env, UPWRITE_LISTEN: `127.0.0.1:${await freePort()}` };
-    const child = spawn(process.execPath, [main, 'demo'], { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
-    const exit = once(child, 'exit');
-    const url = (await lineWith(child, 'postgres://')).replace(/^.*(postgres:\/\/\S+).*$/, '$1');
-    const client = new pg.Client(url);
-    client.on('error', () => {});
-    await client.connect();
-    expect((await client.query('SELECT current_user AS who')).rows).toEqual([{ who: 'app' }]);
+test.each(['SIGINT', 'SIGTERM'] as const)('demo stays up until %s, alone in its folder', async (signal) => {
+  // Not where it listens by itself: another demo may run on this machine.
+  const env = { ...process.env, UPWRITE_LISTEN: `127.0.0.1:${await freePort()}` };
+  const child = spawn(process.execPath, [main, 'demo'], { cwd: directory, env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const exit = once(child, 'exit');
+  const url = (await lineWith(child, 'postgres://')).replace(/^.*(postgres:\/\/\S+).*$/, '$1');
+  const client = new pg.Client(url);
+  client.on('error', () => {});
+  await client.connect();
+  expect((await client.query('SELECT current_user AS who')).rows).toEqual([{ who: 'app' }]);
 
-    const second = upwrite(['demo']);
-    expect(second.code).toBe(1);
-    expect(second.err).toMatch(new RegExp(`^upwrite: Upwrite is already running in .*${child.pid}`));
+  const second = upwrite(['demo']);
+  expect(second.code).toBe(1);
+  expect(second.err).toMatch(new RegExp(`^upwrite: Upwrite is already running in .*${child.pid}`));
 
-    child.kill(signal);
-    expect(await exit).toEqual([0, null]);
-    expect(existsSync(join(directory, '.upwrite', 'lock'))).toBe(false);
-    expect(existsSync(join(directory, '.upwrite', 'postgres', 'postmaster.pid'))).toBe(false);
-    await expect(new pg.Client(url).connect()).rejects.toThrow(/ECONNREFUSED/);
-  },
-  180_000,
-);
+  child.kill(signal);
+  expect(await exit).toEqual([0, null]);
+  expect(existsSync(join(directory, '.upwrite', 'lock'))).toBe(false);
+  expect(existsSync(join(directory, '.upwrite', 'postgres', 'postmaster.pid'))).toBe(false);
+  await expect(new pg.Client(url).connect()).rejects.toThrow(/ECONNREFUSED/);
+});

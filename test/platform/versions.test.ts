@@ -16,7 +16,7 @@ describe.each([14, 17] as const)('PostgreSQL %d', (version) => {
   beforeAll(async () => {
     stack = await startStack({ resources: [contacts()], postgres: { version } });
     client = await connect(stack.url());
-  }, 120_000);
+  });
 
   afterAll(() => client.end());
 

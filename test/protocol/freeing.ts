@@ -95,15 +95,11 @@ export function freeingTests(directIo: 'auto' | 'always'): void {
 
   describe('a client that vanishes', () => {
     for (const how of ['FIN', 'RST'] as const) {
-      it.each(stages.map((stage) => [stage.name, stage] as const))(
-        `by ${how}: %s`,
-        async (_name, stage) => {
-          const connection = await stage.reach(worldOf());
-          connection.vanish(how);
-          await freed();
-        },
-        60_000,
-      );
+      it.each(stages.map((stage) => [stage.name, stage] as const))(`by ${how}: %s`, async (_name, stage) => {
+        const connection = await stage.reach(worldOf());
+        connection.vanish(how);
+        await freed();
+      });
     }
   });
 
@@ -113,16 +109,12 @@ export function freeingTests(directIo: 'auto' | 'always'): void {
         .filter((stage) => !/silent|one byte|half of the start-up|Request|TLS|nothing read/.test(stage.name))
         .filter((stage) => stage.isLogin === undefined || testedVersion >= 18)
         .map((stage) => [stage.name, stage] as const),
-    )(
-      'by pg_terminate_backend: %s',
-      async (_name, stage) => {
-        const connection = await stage.reach(worldOf());
-        await terminateAll();
-        await connection.untilClosed();
-        await freed();
-      },
-      60_000,
-    );
+    )('by pg_terminate_backend: %s', async (_name, stage) => {
+      const connection = await stage.reach(worldOf());
+      await terminateAll();
+      await connection.untilClosed();
+      await freed();
+    });
 
     it('tells an idle client 57P01 and closes', async () => {
       const connection = await worldOf().login();

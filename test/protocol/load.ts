@@ -70,66 +70,58 @@ export function loadTests(directIo: 'auto' | 'always'): void {
     if (hasProcFs) await waitFor('the sockets of the proxy to close', () => openSockets(proxy.pid) <= before);
   }, 120_000);
 
-  it.runIf(hasProcFs)(
-    'keeps its memory while a reader stalls under a result of 500 MB',
-    async () => {
-      const reader = await loggedIn();
-      const before = residentBytes(proxy.pid);
-      reader.stall();
-      await reader.send(fe.query("select repeat('x', 1000000) from generate_series(1, 500)"));
-      await waitFor('the backend to wait for its client', async () => {
-        const found = await control.query(
-          "select from pg_stat_activity where application_name = 'battery' and wait_event = 'ClientWrite'",
-        );
-        return found.rowCount === 1;
-      });
-      await settled('the memory of the proxy to stay', () => residentBytes(proxy.pid));
-      expect(residentBytes(proxy.pid) - before).toBeLessThan(allowance);
-      reader.resume();
-      let rows = 0;
-      for (let message = await reader.next(); message?.type !== 'Z'; message = await reader.next()) {
-        if (message === null) break;
-        if (message.type === 'D') rows++;
-        reader.transcript.length = 0;
-      }
-      expect(rows).toBe(500);
-      expect(residentBytes(proxy.pid) - before).toBeLessThan(allowance);
-      reader.vanish('FIN');
-      await allEnded();
-    },
-    120_000,
-  );
+  it.runIf(hasProcFs)('keeps its memory while a reader stalls under a result of 500 MB', async () => {
+    const reader = await loggedIn();
+    const before = residentBytes(proxy.pid);
+    reader.stall();
+    await reader.send(fe.query("select repeat('x', 1000000) from generate_series(1, 500)"));
+    await waitFor('the backend to wait for its client', async () => {
+      const found = await control.query(
+        "select from pg_stat_activity where application_name = 'battery' and wait_event = 'ClientWrite'",
+      );
+      return found.rowCount === 1;
+    });
+    await settled('the memory of the proxy to stay', () => residentBytes(proxy.pid));
+    expect(residentBytes(proxy.pid) - before).toBeLessThan(allowance);
+    reader.resume();
+    let rows = 0;
+    for (let message = await reader.next(); message?.type !== 'Z'; message = await reader.next()) {
+      if (message === null) break;
+      if (message.type === 'D') rows++;
+      reader.transcript.length = 0;
+    }
+    expect(rows).toBe(500);
+    expect(residentBytes(proxy.pid) - before).toBeLessThan(allowance);
+    reader.vanish('FIN');
+    await allEnded();
+  });
 
-  it.runIf(hasProcFs)(
-    'keeps its memory, and stops the client, while a COPY IN waits for a lock',
-    async () => {
-      await control.query('create table blocked (a text)');
-      await control.query('begin; lock table blocked in access exclusive mode');
-      const writer = await loggedIn();
-      const before = residentBytes(proxy.pid);
-      await writer.send(fe.query('copy blocked from stdin'));
-      const chunk = fe.copyData(`${'c'.repeat(megabyte - 1)}\n`);
-      let taken = 0;
-      const writing = (async () => {
-        for (let sent = 0; sent < 200; sent++) {
-          await writer.send(chunk);
-          taken++;
-        }
-        await writer.send(fe.copyDone);
-      })();
-      await settled('the writer to be stopped', () => taken);
-      expect(taken).toBeLessThan(100);
-      expect(residentBytes(proxy.pid) - before).toBeLessThan(allowance);
-      await control.query('commit');
-      await play(writer, [[Buffer.alloc(0), 'GC']]);
-      await writing;
-      await writer.until('Z');
-      expect(writer.transcript.at(-2)).toBe('C COPY 200\\00');
-      writer.vanish('FIN');
-      await allEnded();
-    },
-    120_000,
-  );
+  it.runIf(hasProcFs)('keeps its memory, and stops the client, while a COPY IN waits for a lock', async () => {
+    await control.query('create table blocked (a text)');
+    await control.query('begin; lock table blocked in access exclusive mode');
+    const writer = await loggedIn();
+    const before = residentBytes(proxy.pid);
+    await writer.send(fe.query('copy blocked from stdin'));
+    const chunk = fe.copyData(`${'c'.repeat(megabyte - 1)}\n`);
+    let taken = 0;
+    const writing = (async () => {
+      for (let sent = 0; sent < 200; sent++) {
+        await writer.send(chunk);
+        taken++;
+      }
+      await writer.send(fe.copyDone);
+    })();
+    await settled('the writer to be stopped', () => taken);
+    expect(taken).toBeLessThan(100);
+    expect(residentBytes(proxy.pid) - before).toBeLessThan(allowance);
+    await control.query('commit');
+    await play(writer, [[Buffer.alloc(0), 'GC']]);
+    await writing;
+    await writer.until('Z');
+    expect(writer.transcript.at(-2)).toBe('C COPY 200\\00');
+    writer.vanish('FIN');
+    await allEnded();
+  });
 
   it('goes on serving others while one reader stalls', async () => {
     const stalled = await loggedIn();

@@ -27,7 +27,7 @@ beforeAll(async () => {
   await upwrite.sync.firstSync;
   client = new pg.Client({ connectionString: `postgres://app:app@127.0.0.1:${upwrite.proxy.port}/upwrite` });
   await client.connect();
-}, 120_000);
+});
 afterAll(async () => {
   await client.end();
   await upwrite.stop();

@@ -8,7 +8,7 @@ let upwrite: SalesforceUpwrite;
 
 beforeAll(async () => {
   upwrite = await startSalesforceUpwrite({}, { journal: { retention: '1d' } }, { pruneInterval: 50 });
-}, 120_000);
+});
 
 test('an entry says who wrote what where, when, how long it took, and what became of it', async () => {
   const client = await connect(upwrite.url());

@@ -41,7 +41,7 @@ beforeAll(async () => {
   admin = `http://127.0.0.1:${upwrite.running.admin?.port}`;
   const { health } = settings;
   writeFileSync(config, JSON.stringify({ database: upwrite.server.upwriteUrl, health }));
-}, 120_000);
+});
 
 afterAll(() => {
   hook.close();
@@ -102,7 +102,7 @@ test('a table can be paused, resumed and listed anew', async () => {
     code: 1,
     stderr: expect.stringContaining('there is no synced table "salesforce.nothing"'),
   });
-}, 180_000);
+});
 
 test('an API that fails is seen in /healthz and /metrics, is told to the hook, and so is its return', async () => {
   // Where the machine stalls for longer than the database is given to answer, a look may say so.

@@ -13,7 +13,7 @@ let upwrite: SalesforceUpwrite;
 
 beforeAll(async () => {
   upwrite = await startSalesforceUpwrite();
-}, 120_000);
+});
 
 /** What psql shows, its standard error in place, for statements typed one after another. */
 async function psql(...statements: readonly string[]): Promise<string> {

@@ -14,7 +14,7 @@ beforeAll(async () => {
     { writes: { lockTimeout: '60s', queueTimeout: '60s' } },
   );
   client = await connect(upwrite.url());
-}, 120_000);
+});
 
 afterAll(() => client.end());
 

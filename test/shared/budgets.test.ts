@@ -28,7 +28,7 @@ beforeAll(async () => {
   };
   processes.push(await startUpwrite({ server, settings }));
   processes.push(...(await Promise.all([1, 2].map(() => startUpwrite({ server, settings })))));
-}, 120_000);
+});
 afterAll(async () => {
   await Promise.all(processes.map((each) => each.stop()));
   await sandbox.close();

@@ -25,7 +25,7 @@ beforeAll(async () => {
   server = await startTestPostgres();
   sandbox = await startAirtableSandbox({ contacts: 1, companies: 1, others: 1, rateLimits: false });
   directory = mkdtempSync(join(tmpdir(), 'upwrite-keys-'));
-}, 120_000);
+});
 afterAll(async () => {
   await sandbox.close();
   rmSync(directory, { recursive: true, force: true });

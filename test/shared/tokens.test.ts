@@ -147,7 +147,7 @@ beforeAll(async () => {
   two = await start();
   database = new pg.Client(server.superuserUrl);
   await database.connect();
-}, 120_000);
+});
 afterAll(async () => {
   await database.end();
   await Promise.all([one.stop(), two.stop()]);

@@ -14,7 +14,7 @@ beforeAll(async () => {
   server = await startTestPostgres();
   pool = ownPool(server.upwriteUrl, 12);
   await migrate(pool);
-}, 120_000);
+});
 
 const open: { readonly boards: Boards; readonly budgets: Map<string, SharedBudget> }[] = [];
 afterAll(async () => {

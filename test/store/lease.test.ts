@@ -20,7 +20,7 @@ beforeAll(async () => {
   await registerContacts(pool, table.oid);
   const found = await pool.query<{ definition: number }>('SELECT definition FROM upwrite.table_details');
   table.definition = found.rows[0]?.definition ?? 0;
-}, 120_000);
+});
 afterAll(() => pool?.end());
 
 /** A process with a lease of an hour, which holds the table. */

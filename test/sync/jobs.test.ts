@@ -258,7 +258,7 @@ test('a server that is killed in the middle of jobs loses none of them', async (
   await killed;
   await eventually(async () => (done.size === 30 ? true : undefined), 50_000);
   await eventually(async () => ((await waiting()) === 0 ? true : undefined), 50_000);
-}, 180_000);
+});
 
 test('jobs that were fetched ahead are free again when their process stops, its database gone or not', async () => {
   for (const gone of [false, true]) {

@@ -397,7 +397,7 @@ describe('an API that does not list deletions', () => {
     await eventually(async () => (crash === null ? undefined : true), 60_000);
     await crash;
     await converged(90_000);
-  }, 180_000);
+  });
 });
 
 describe('a write', () => {
@@ -548,7 +548,7 @@ describe('health', () => {
     await server.start();
     await converged(60_000);
     await eventually(async () => ((await state())['state'] === 'live' ? true : undefined));
-  }, 180_000);
+  });
 });
 
 describe('several processes', () => {

@@ -29,7 +29,7 @@ beforeAll(async () => {
     mkdtemp(join(tmpdir(), 'upwrite-apart-')),
   ]);
   for (const name of ['clients', 'hooks', 'serving', 'syncing'] as const) ports[name] = await freePort();
-}, 120_000);
+});
 afterAll(async () => {
   await client?.end().catch(() => undefined);
   await own?.end().catch(() => undefined);
@@ -127,4 +127,4 @@ test('a process that only serves takes deliveries and reads, and one that only s
   expect(await nameOf(id)).toBe('by a reader');
   await start(['sync'], ports.syncing);
   await waitFor('the change', async () => (await nameOf(id)) === 'kept', 60_000);
-}, 180_000);
+});

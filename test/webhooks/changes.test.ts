@@ -11,7 +11,7 @@ beforeAll(async () => {
   await waitFor('the hooks', async () => (await live()).length === 5).catch(async (error: unknown) => {
     throw new Error(JSON.stringify((await world.own.query('select * from upwrite.webhooks')).rows), { cause: error });
   });
-}, 120_000);
+});
 afterAll(() => world?.stop());
 
 /** The hooks that deliver, or are set up by hand. */

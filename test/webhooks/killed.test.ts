@@ -48,7 +48,7 @@ beforeAll(async () => {
   // Under a name that upwrite check does not take for another program's.
   own = new pg.Client({ connectionString: server.upwriteUrl, application_name: 'upwrite test' });
   await own.connect();
-}, 120_000);
+});
 afterAll(async () => {
   await child?.stop('SIGKILL');
   await own?.end();
@@ -104,4 +104,4 @@ test('answered, killed before the record was read again, and brought after the r
     { env: { ...process.env, UPWRITE_ENCRYPTION_KEY: key } },
   );
   expect(check.stdout).toMatch(/^ok {6}webhooks of stripe: 1 live, last delivery 20\d\d-/m);
-}, 180_000);
+});

@@ -17,7 +17,7 @@ beforeAll(async () => {
   [server, stripe] = await Promise.all([startTestPostgres(), startStripeSandbox({ customers: 250 })]);
   client = new pg.Client(server.upwriteUrl);
   await client.connect();
-}, 120_000);
+});
 afterAll(async () => {
   await upwrite?.stop();
   await client?.end();

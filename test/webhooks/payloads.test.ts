@@ -32,7 +32,7 @@ beforeAll(async () => {
   ]);
   own = new pg.Client(server.upwriteUrl);
   await own.connect();
-}, 120_000);
+});
 afterAll(async () => {
   for (const child of children) await child.stop('SIGKILL').catch(() => undefined);
   await own?.end();
@@ -107,10 +107,10 @@ test('a ping whose payloads were being fetched when the process was killed is an
   await start('sync');
   await waitFor('the change', async () => (await count(`airtable.contacts where name = 'Feyd'`)) === 1, 90_000);
   await waitFor('no payloads to fetch', async () => (await count(ofPings)) === 0);
-}, 180_000);
+});
 
 test('one that takes a ping need not be the one that fetches', async () => {
   await start('start', '--no-sync');
   await rename('Rabban');
   await waitFor('the change', async () => (await count(`airtable.contacts where name = 'Rabban'`)) === 1);
-}, 120_000);
+});

@@ -17,7 +17,7 @@ beforeAll(async () => {
   await waitFor('the hook', () => world.sandboxes.stripe.webhookEndpoints.length > 0);
   secret = world.sandboxes.stripe.webhookEndpoints[0]?.secret ?? '';
   await waitFor('it to be live', async () => (await count(`webhooks where state = 'live'`)) === 2);
-}, 120_000);
+});
 afterAll(async () => {
   single.destroy();
   await world?.stop();
@@ -214,7 +214,7 @@ test('ten thousand deliveries are a row for each record, and few readings', asyn
   expect(requests).toBeLessThan(5000);
   const changed = await world.client.query(`select from stripe.customers where description = 'before the storm'`);
   expect(changed.rowCount).toBe(ids.length);
-}, 180_000);
+});
 
 test('what came is counted, by what became of it, on the listener of health and metrics', async () => {
   const address = world.url('').replace('/webhooks/', '');

@@ -24,7 +24,7 @@ beforeAll(async () => {
   [server, sandboxes, port] = await Promise.all([startTestPostgres(), startSandboxes(), freePort()]);
   own = new pg.Client(server.upwriteUrl);
   await own.connect();
-}, 120_000);
+});
 afterEach(async () => {
   // In the order of their starts: one that outlived a later one would take the hooks to be its own concern again.
   for (const upwrite of running.splice(0)) await upwrite.stop();
