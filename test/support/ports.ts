@@ -3,7 +3,7 @@
  * another process's a moment later: the files that run beside this one ask it for hundreds. So these are from below those
  * that it hands out, and each is one test file's to its end, whatever is stopped and started there.
  */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -16,7 +16,7 @@ const lowest = 10_000;
 const usualFirst = 32_768;
 
 const claims = join(tmpdir(), `upwrite-test-ports-${userInfo().uid}`);
-const held: FolderLock[] = [];
+const held: { readonly lock: FolderLock; readonly folder: string }[] = [];
 
 /** A TCP port of 127.0.0.1 that is free, and that no other test is given before the end of this test file. */
 export async function freePort(): Promise<number> {
@@ -43,9 +43,11 @@ function claim(port: number): boolean {
   const folder = join(claims, String(port));
   mkdirSync(folder, { recursive: true });
   try {
-    held.push(lockFolder(folder));
+    held.push({ lock: lockFolder(folder), folder });
   } catch (error) {
-    if (error instanceof FolderInUse) return false;
+    // Another process has it, or has just given it up and removes the folder.
+    if (error instanceof FolderInUse || (error instanceof Error && 'code' in error && error.code === 'ENOENT'))
+      return false;
     throw error;
   }
   atEndOfFile(releaseAll);
@@ -55,5 +57,12 @@ function claim(port: number): boolean {
 }
 
 async function releaseAll(): Promise<void> {
-  for (const lock of held.splice(0)) lock.release();
+  for (const { lock, folder } of held.splice(0)) {
+    lock.release();
+    try {
+      rmdirSync(folder);
+    } catch {
+      // Another process takes it at this moment.
+    }
+  }
 }
