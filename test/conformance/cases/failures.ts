@@ -23,10 +23,11 @@ async function sendInto(scene: Scene, trouble: Trouble, rows: readonly Row[]): P
 
 /**
  * The same where no answer comes. The time for it is over as soon as the API has the request: a real clock would have to
- * guess how long the request takes to get there.
+ * guess how long the request takes to get there. Until then time goes on, as something on the way may wait for its turn,
+ * but not while the machine stalls.
  */
 async function sendIntoSilence(scene: Scene, trouble: Trouble, rows: readonly Row[]): Promise<Sent> {
-  vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] });
+  vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'], shouldAdvanceTime: true });
   try {
     const { reached } = scene.stand.trouble(trouble);
     const sent = send(scene, 'insert', rows);
